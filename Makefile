@@ -1,0 +1,59 @@
+# Goblins. `make demo` shows it, `make test` checks everything; see README.md.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/goblins
+# Outside the clone, so that a fresh clone builds warm.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export GOBLINS_TOOLS := $(CACHE)/tools
+CARGO ?= cargo
+BIN := $(CARGO_TARGET_DIR)/debug
+
+.PHONY: help
+help: ## Shows this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+.PHONY: deps
+deps: ## Installs by apt what is missing (needs root only then)
+	@scripts/deps
+
+.PHONY: build
+build: deps ## Builds the daemon and the harness
+	$(CARGO) build --locked -p node -p chaos
+
+.PHONY: demo
+demo: build ## Three hosts, a real service, a lost host; leaves the cluster running (needs root)
+	@$(BIN)/chaos demo
+
+.PHONY: demo-stop
+demo-stop: ## Stops and removes the demo, also a failed one (needs root)
+	@test -x $(BIN)/chaos || $(CARGO) build --locked -p chaos
+	@$(BIN)/chaos demo-stop
+
+.PHONY: lint
+lint: deps ## Formatting, clippy, conventions, licences
+	@echo '== tidy'
+	$(CARGO) run --locked -q -p tidy
+	@echo '== format'
+	$(CARGO) fmt --all -- --check
+	rustfmt --check --edition 2024 --config-path rustfmt.toml chaos/testserver/main.rs
+	@echo '== licences, bans and sources of the dependencies'
+	"$$(scripts/cargo-deny)" --locked --log-level error check licenses bans sources
+	@echo '== clippy'
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: test
+test: lint build ## Everything: lint, unit, contract, property and system tests (system tests need root)
+	@scripts/test
+
+.PHONY: bench
+bench: deps ## The figures of the demo, with the release profile (needs root)
+	$(CARGO) build --locked --release -p node -p chaos
+	$(CARGO_TARGET_DIR)/release/chaos bench
+
+.PHONY: clean
+clean: ## Removes what was built and cached
+	@if [ -x $(BIN)/chaos ] && [ "$$(id -u)" = 0 ]; then $(BIN)/chaos demo-stop; fi
+	rm -rf $(CARGO_TARGET_DIR) $(CACHE)

@@ -1,0 +1,68 @@
+//! The agent as its daemon sees it: started once, stopped once, fed through a watch channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use planner::Limits;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::network::{Network, NetworkError};
+use crate::outbox::Outbox;
+use crate::ports::{Drainer, Reporter, Wanted};
+use crate::reconcile::{Carrier, Reconciler};
+use crate::runtime::Runtime;
+
+const STOP: Duration = Duration::from_secs(5);
+
+/// How an agent works.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// This node's name, which containers see as `GOBLINS_NODE`.
+    pub node_name: String,
+    /// The time spans it works with.
+    pub limits: Limits,
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Agent {
+    /// Prepares the network and starts to converge this host to what `wanted` holds. Containers that are found here
+    /// are kept.
+    ///
+    /// # Errors
+    /// When the network cannot be prepared. A containerd that does not answer is waited for.
+    pub async fn start(
+        config: AgentConfig,
+        runtime: Arc<dyn Runtime>,
+        network: Arc<dyn Network>,
+        wanted: watch::Receiver<Wanted>,
+        reporter: Arc<dyn Reporter>,
+        drainer: Arc<dyn Drainer>,
+    ) -> Result<Self, NetworkError> {
+        network.prepare().await?;
+        let stop = CancellationToken::new();
+        let outbox = Outbox::start(reporter, stop.clone());
+        let carrier = Carrier::new(runtime, network, drainer, config.node_name);
+        let reconciler = Reconciler::new(wanted, carrier, config.limits, outbox, stop.clone());
+        Ok(Self {
+            stop,
+            task: tokio::spawn(reconciler.run()),
+        })
+    }
+
+    /// Stops the agent and leaves its containers running.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let mut task = self.task;
+        if tokio::time::timeout(STOP, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+}

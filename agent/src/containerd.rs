@@ -1,0 +1,183 @@
+//! The [`Runtime`] that drives containerd, 1.6 and later, through its gRPC API.
+
+pub(crate) mod api;
+mod container;
+mod events;
+mod files;
+mod label;
+mod spec;
+mod task;
+mod user;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use containerd_client::services::v1::ListContainersRequest;
+use model::{NodeId, ReplicaId};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::image::Images;
+use crate::logs;
+use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
+use api::{Api, SHORT, within};
+
+const SHOWN_LINES: usize = 5;
+
+/// How to use a containerd.
+#[derive(Clone, Debug)]
+pub struct ContainerdConfig {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Its namespace that is ours.
+    pub namespace: String,
+    /// This node; containers of other nodes in the same namespace are left alone.
+    pub node: NodeId,
+    /// Where layers are put together.
+    pub snapshotter: String,
+    /// The cgroup above all our containers, such as `/goblins`; distinct for each agent on a host.
+    pub cgroup_parent: String,
+    /// Where runc keeps its state; `None` is its own default, which all containerds of a host share.
+    pub runc_root: Option<PathBuf>,
+    /// The OCI runtime; `None` is `runc`.
+    pub runtime_binary: Option<String>,
+    /// Where containers write what they print.
+    pub logs: PathBuf,
+    /// Where the files lie that are mounted into containers, such as `/etc/hosts`.
+    pub files: PathBuf,
+    /// Registries, as `host:port`, that speak plain http.
+    pub insecure_registries: Vec<String>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, Error)]
+#[error("`{namespace}` cannot be a containerd namespace; use letters, digits and dashes")]
+pub struct BadNamespace {
+    namespace: String,
+    #[source]
+    source: tonic::metadata::errors::InvalidMetadataValue,
+}
+
+/// A containerd, connected to when it is needed.
+#[derive(Clone, Debug)]
+pub struct Containerd {
+    api: Api,
+    images: Images,
+    config: std::sync::Arc<ContainerdConfig>,
+}
+
+impl Containerd {
+    /// Does not connect yet.
+    ///
+    /// # Errors
+    /// When the namespace cannot be one.
+    pub fn new(config: ContainerdConfig) -> Result<Self, BadNamespace> {
+        let api = Api::new(&config.socket, &config.namespace).map_err(|source| BadNamespace {
+            namespace: config.namespace.clone(),
+            source,
+        })?;
+        let images = Images::new(api.clone(), config.snapshotter.clone(), &config.insecure_registries);
+        Ok(Self {
+            api,
+            images,
+            config: config.into(),
+        })
+    }
+
+    /// containerd's version, once it answers.
+    ///
+    /// # Errors
+    /// When it does not answer within 10 s.
+    pub async fn version(&self) -> Result<String, RuntimeError> {
+        self.api
+            .version()
+            .await
+            .map_err(|error| self.api.refused("tell its version", error))
+    }
+}
+
+#[async_trait]
+impl Runtime for Containerd {
+    async fn list(&self) -> Result<Vec<Listed>, RuntimeError> {
+        let filter = format!("labels.\"{}\"=={}", label::NODE, self.config.node);
+        let request = ListContainersRequest { filters: vec![filter] };
+        let containers = within(SHORT, self.api.containers().list(self.api.request(request)))
+            .await
+            .map_err(|error| self.api.refused("list containers", error))?
+            .containers;
+        let mut tasks: HashMap<_, _> = task::list(&self.api).await?;
+        let mut found = Vec::with_capacity(containers.len());
+        for container in containers {
+            let Some(labels) = label::read(&container.labels) else {
+                continue;
+            };
+            let task = match tasks.remove(&container.id) {
+                Some(task) => task,
+                // A list leaves out what it could not ask; only a direct answer counts.
+                None => task::get(&self.api, &container.id).await?,
+            };
+            found.push(Listed {
+                replica: labels.replica,
+                task,
+                address: labels.address,
+                restarts: labels.restarts,
+                stop_grace: labels.stop_grace,
+            });
+        }
+        found.sort_by_key(|it| it.replica);
+        Ok(found)
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), RuntimeError> {
+        self.images.ensure(image).await?;
+        Ok(())
+    }
+
+    async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError> {
+        let result = self.run_unguarded(request).await;
+        if result.is_err()
+            && let Err(error) = self.remove(request.replica).await
+        {
+            tracing::debug!(replica = %request.replica, %error, "a container that did not start is removed later");
+        }
+        result
+    }
+
+    async fn signal(&self, replica: ReplicaId, signal: Signal) -> Result<(), RuntimeError> {
+        task::kill(&self.api, &replica.to_string(), signal).await
+    }
+
+    async fn remove(&self, replica: ReplicaId) -> Result<(), RuntimeError> {
+        let id = replica.to_string();
+        task::end(&self.api, &id).await?;
+        container::remove(&self.api, &self.config.snapshotter, &id).await?;
+        files::remove(&self.config.files, replica).await
+    }
+
+    fn events(&self) -> mpsc::Receiver<RuntimeEvent> {
+        events::subscribe(self.api.clone())
+    }
+
+    async fn last_lines(&self, replica: ReplicaId, restarts: u32) -> Vec<String> {
+        logs::last_lines(&logs::log_path(&self.config.logs, replica, restarts), SHOWN_LINES).await
+    }
+}
+
+impl Containerd {
+    async fn run_unguarded(&self, request: &RunRequest) -> Result<(), RuntimeError> {
+        let config = &self.config;
+        let image = self.images.find(&request.spec.image).await?;
+        let image = image.ok_or_else(|| RuntimeError::ImageGone {
+            image: request.spec.image.clone(),
+        })?;
+        let files = files::write(&config.files, request).await?;
+        let log = logs::prepare(&config.logs, request.replica, request.restarts)
+            .await
+            .map_err(|source| RuntimeError::File {
+                path: config.logs.clone(),
+                source,
+            })?;
+        container::create_and_start(&self.api, config, request, &image, &files, &log).await
+    }
+}

@@ -1,0 +1,250 @@
+//! The OCI runtime spec of one container: the image's settings, the service's on top, and this host's around both.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{Resource, getrlimit};
+use oci_spec::OciSpecError;
+use oci_spec::runtime::{
+    Capability, Linux, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxDeviceCgroupBuilder,
+    LinuxMemoryBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxPidsBuilder, LinuxResources,
+    LinuxResourcesBuilder, Mount, MountBuilder, PosixRlimitBuilder, PosixRlimitType, Process, ProcessBuilder,
+    RootBuilder, Spec, SpecBuilder, UserBuilder, get_default_maskedpaths, get_default_mounts,
+    get_default_readonly_paths,
+};
+
+use super::files::{self, Files};
+use super::user::Ids;
+use crate::image::{Defaults, ImageConfig};
+use crate::runtime::{RunRequest, RuntimeError};
+
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const CPU_PERIOD: u64 = 100_000;
+const MOST_PROCESSES: i64 = 16_384;
+const OPEN_FILES: u64 = 65_536;
+
+/// What a container may do although it runs as root: the usual set, without raw access to the host.
+const CAPABILITIES: [Capability; 13] = [
+    Capability::AuditWrite,
+    Capability::Chown,
+    Capability::DacOverride,
+    Capability::Fowner,
+    Capability::Fsetid,
+    Capability::Kill,
+    Capability::NetBindService,
+    Capability::Setfcap,
+    Capability::Setgid,
+    Capability::Setpcap,
+    Capability::Setuid,
+    Capability::SysChroot,
+    Capability::Mknod,
+];
+
+/// What this host adds.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings<'a> {
+    pub files: &'a Files,
+    pub cgroup: PathBuf,
+    /// Whether the host has one hierarchy of cgroups for everything.
+    pub cgroup_v2: bool,
+}
+
+pub(super) fn build(
+    request: &RunRequest,
+    image: &ImageConfig,
+    around: &Surroundings<'_>,
+) -> Result<Spec, RuntimeError> {
+    let defaults = image.config.clone().unwrap_or_default();
+    let args = arguments(request, &defaults);
+    if args.is_empty() {
+        let image = &request.spec.image;
+        return Err(RuntimeError::Start(format!(
+            "`{image}` names no program to run; set the service's command"
+        )));
+    }
+    assemble(request, &defaults, args, around).map_err(|source| RuntimeError::Refused {
+        doing: "take a container's description",
+        source: source.into(),
+    })
+}
+
+/// Runs the container as this user.
+pub(super) fn set_user(spec: &mut Spec, ids: Ids) {
+    if let Some(process) = spec.process_mut() {
+        let user = process.user_mut();
+        user.set_uid(ids.uid);
+        user.set_gid(ids.gid);
+    }
+}
+
+fn assemble(
+    request: &RunRequest,
+    defaults: &Defaults,
+    args: Vec<String>,
+    around: &Surroundings<'_>,
+) -> Result<Spec, OciSpecError> {
+    SpecBuilder::default()
+        .version("1.0.2")
+        .hostname(files::hostname(request))
+        .root(RootBuilder::default().path("rootfs").readonly(false).build()?)
+        .process(process(request, defaults, args)?)
+        .mounts(mounts(around.files)?)
+        .linux(linux(request, around)?)
+        .build()
+}
+
+/// The service's command replaces entrypoint and arguments of the image, its arguments replace the image's.
+fn arguments(request: &RunRequest, defaults: &Defaults) -> Vec<String> {
+    let own = &request.spec.container;
+    let entrypoint = if own.command.is_empty() {
+        defaults.entrypoint.clone().unwrap_or_default()
+    } else {
+        own.command.clone()
+    };
+    let args = if own.args.is_empty() && own.command.is_empty() {
+        defaults.cmd.clone().unwrap_or_default()
+    } else {
+        own.args.clone()
+    };
+    entrypoint.into_iter().chain(args).collect()
+}
+
+/// Later ones win: the image's, ours, the config's, the service's.
+fn environment(request: &RunRequest, defaults: &Defaults) -> Vec<String> {
+    let mut all = vec![PATH.to_owned()];
+    all.extend(defaults.env.clone().unwrap_or_default());
+    all.extend([
+        format!("HOSTNAME={}", files::hostname(request)),
+        format!("PORT={}", request.spec.port),
+        format!("GOBLINS_REPLICA={}", request.replica),
+        format!("GOBLINS_SERVICE={}", request.service_name),
+        format!("GOBLINS_VERSION={}", request.version),
+        format!("GOBLINS_NODE={}", request.node_name),
+    ]);
+    let pair = |(key, value): (&String, &String)| format!("{key}={value}");
+    all.extend(request.config.iter().map(pair));
+    all.extend(request.spec.container.env.iter().map(pair));
+    let mut seen = HashSet::new();
+    let mut kept: Vec<String> = Vec::with_capacity(all.len());
+    for entry in all.into_iter().rev() {
+        if seen.insert(entry.split('=').next().unwrap_or_default().to_owned()) {
+            kept.push(entry);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+fn process(request: &RunRequest, defaults: &Defaults, args: Vec<String>) -> Result<Process, OciSpecError> {
+    let granted: HashSet<_> = CAPABILITIES.into();
+    let capabilities = LinuxCapabilitiesBuilder::default()
+        .bounding(granted.clone())
+        .effective(granted.clone())
+        .permitted(granted)
+        .inheritable(HashSet::new())
+        .ambient(HashSet::new())
+        .build()?;
+    let most = open_files();
+    let files = PosixRlimitBuilder::default()
+        .typ(PosixRlimitType::RlimitNofile)
+        .soft(most)
+        .hard(most)
+        .build()?;
+    let cwd = defaults
+        .working_dir
+        .as_deref()
+        .filter(|path| !path.is_empty())
+        .unwrap_or("/");
+    ProcessBuilder::default()
+        .terminal(false)
+        .user(UserBuilder::default().uid(0_u32).gid(0_u32).build()?)
+        .args(args)
+        .env(environment(request, defaults))
+        .cwd(cwd)
+        .capabilities(capabilities)
+        .rlimits(vec![files])
+        .no_new_privileges(false)
+        .build()
+}
+
+/// Not above this daemon's own limit: where it may not be raised, no container would start.
+fn open_files() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(OPEN_FILES, |(_, hard)| hard.min(OPEN_FILES))
+}
+
+fn mounts(files: &Files) -> Result<Vec<Mount>, OciSpecError> {
+    let mut mounts = get_default_mounts();
+    let ours = [
+        ("/etc/hosts", &files.hosts),
+        ("/etc/hostname", &files.hostname),
+        ("/etc/resolv.conf", &files.resolv_conf),
+    ];
+    for (inside, outside) in ours {
+        let options = ["rbind", "rprivate", "rw"].map(str::to_owned);
+        mounts.push(
+            MountBuilder::default()
+                .destination(inside)
+                .typ("bind")
+                .source(outside.as_path())
+                .options(options.to_vec())
+                .build()?,
+        );
+    }
+    Ok(mounts)
+}
+
+fn linux(request: &RunRequest, around: &Surroundings<'_>) -> Result<Linux, OciSpecError> {
+    LinuxBuilder::default()
+        .cgroups_path(around.cgroup.clone())
+        .namespaces(namespaces(&request.netns, around.cgroup_v2)?)
+        .resources(resources(request)?)
+        .masked_paths(get_default_maskedpaths())
+        .readonly_paths(get_default_readonly_paths())
+        .build()
+}
+
+fn namespaces(netns: &Path, cgroup_v2: bool) -> Result<Vec<LinuxNamespace>, OciSpecError> {
+    let own = [
+        LinuxNamespaceType::Pid,
+        LinuxNamespaceType::Ipc,
+        LinuxNamespaceType::Uts,
+        LinuxNamespaceType::Mount,
+    ];
+    let cgroup = cgroup_v2.then_some(LinuxNamespaceType::Cgroup);
+    let mut all = Vec::new();
+    for kind in own.into_iter().chain(cgroup) {
+        all.push(LinuxNamespaceBuilder::default().typ(kind).build()?);
+    }
+    all.push(
+        LinuxNamespaceBuilder::default()
+            .typ(LinuxNamespaceType::Network)
+            .path(netns)
+            .build()?,
+    );
+    Ok(all)
+}
+
+fn resources(request: &RunRequest) -> Result<LinuxResources, OciSpecError> {
+    let wanted = &request.spec.container.resources;
+    let no_devices = LinuxDeviceCgroupBuilder::default().allow(false).access("rwm").build()?;
+    let mut cpu = LinuxCpuBuilder::default();
+    if wanted.cpu_reservation.0 > 0 {
+        cpu = cpu.shares((wanted.cpu_reservation.0 * 1024 / 1000).max(2));
+    }
+    if let Some(limit) = wanted.cpu_limit {
+        let quota = i64::try_from(limit.0 * CPU_PERIOD / 1000).unwrap_or(i64::MAX).max(1000);
+        cpu = cpu.period(CPU_PERIOD).quota(quota);
+    }
+    let mut resources = LinuxResourcesBuilder::default()
+        .devices(vec![no_devices])
+        .cpu(cpu.build()?)
+        .pids(LinuxPidsBuilder::default().limit(MOST_PROCESSES).build()?);
+    if let Some(limit) = wanted.memory_limit {
+        let limit = i64::try_from(limit.0).unwrap_or(i64::MAX);
+        resources = resources.memory(LinuxMemoryBuilder::default().limit(limit).build()?);
+    }
+    resources.build()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What one host does: it makes its containers those that the cluster wants here, and tells what became of them.
+//!
+//! ```text
+//! Wanted (watch) ----+
+//! containerd events -+--> reconcile: Observed --planner::converge--> Steps --> Runtime, Network, Drainer
+//! probes, a timer ---+                                       \-----> Reports --> outbox --> Reporter
+//! ```
+//!
+//! The loop takes wake-ups, never payloads it would have to trust, and re-reads everything now and then. Steps of
+//! different replicas run beside each other. Nothing is persisted here: after a restart the containers found on the
+//! host, with their labels, are all there is to know, and they are kept running whatever happens to this process.
+
+mod agent;
+mod capacity;
+mod containerd;
+mod image;
+mod logs;
+mod network;
+mod outbox;
+mod ports;
+mod probe;
+mod reason;
+mod reconcile;
+mod runtime;
+mod supervise;
+
+pub use agent::{Agent, AgentConfig};
+pub use capacity::capacity;
+pub use containerd::{BadNamespace, Containerd, ContainerdConfig};
+pub use image::PullError;
+pub use logs::log_path;
+pub use network::{Attachment, BadSubnet, BridgeNetwork, Network, NetworkConfig, NetworkError, Subnet};
+pub use planner::Limits;
+pub use ports::{Drainer, ReportError, Reporter, Wanted};
+pub use runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
+pub use supervise::{SuperviseConfig, SuperviseError, Supervisor};

@@ -1,0 +1,40 @@
+//! What the agent needs of the rest of its daemon. The `node` crate implements these.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{NodeView, ReplicaId, ReplicaReport};
+use thiserror::Error;
+
+/// What a host is to do, as far as its daemon knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The replicas of this host.
+    pub view: Arc<NodeView>,
+    /// False until this node has caught up with the cluster after its start: the view may be an old one, so what runs
+    /// is kept and nothing is started.
+    pub may_start: bool,
+}
+
+/// Tells the cluster what became of replicas.
+#[async_trait]
+pub trait Reporter: Send + Sync + 'static {
+    /// Returns once the reports are part of the replicated state. Has a deadline of its own.
+    ///
+    /// # Errors
+    /// When they are not, or when that is not known; the agent tries again with what is true by then.
+    async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError>;
+}
+
+/// Reports did not get through.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the cluster did not take the report: {0}")]
+pub struct ReportError(pub String);
+
+/// Keeps requests away from a replica that is about to end.
+#[async_trait]
+pub trait Drainer: Send + Sync + 'static {
+    /// Stops sending requests to a replica of this host, and returns when those in flight have ended, or after `limit`.
+    async fn drain(&self, replica: ReplicaId, limit: Duration);
+}

@@ -1,0 +1,253 @@
+//! The loop that drives this host: look, ask [`planner::converge`], do, look again.
+
+mod carry;
+mod table;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::ReplicaId;
+use planner::{ContainerState, Health, Limits, Moment, Plan, Step, converge};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::outbox::Outbox;
+use crate::ports::Wanted;
+use crate::probe::{Probe, Turn};
+use crate::reason;
+use crate::runtime::{RuntimeError, RuntimeEvent};
+pub(crate) use carry::Carrier;
+use carry::Outcome;
+use table::{Listing, Missed, Table};
+
+/// Everything is looked at again this often, whatever was heard meanwhile.
+const RESYNC: Duration = Duration::from_secs(5);
+/// How soon after a failure that is not a replica's own its step is tried again.
+const HOLD: Duration = Duration::from_secs(1);
+/// A moment without containerd is nothing to tell; a longer one keeps replicas from starting, and is.
+const LONG_AWAY: Duration = Duration::from_secs(10);
+/// How long steps under way may take to end when the agent stops.
+const FAREWELL: Duration = Duration::from_secs(3);
+const BACKLOG: usize = 1024;
+
+/// What the loop consists of.
+pub(crate) struct Reconciler {
+    wanted: watch::Receiver<Wanted>,
+    carrier: Arc<Carrier>,
+    limits: Limits,
+    outbox: Outbox,
+    stop: CancellationToken,
+    table: Table,
+    started: Instant,
+    steps: JoinSet<Outcome>,
+    under_way: HashMap<Id, Step>,
+    listings: JoinSet<Result<Listing, RuntimeError>>,
+    look_at: Instant,
+    /// Look again once a step that changes containers has ended.
+    look_after_step: bool,
+    probes: HashMap<ReplicaId, Probe>,
+    turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
+    /// Since when containerd does not answer.
+    away_since: Option<Moment>,
+}
+
+impl Reconciler {
+    pub(crate) fn new(
+        wanted: watch::Receiver<Wanted>,
+        carrier: Carrier,
+        limits: Limits,
+        outbox: Outbox,
+        stop: CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            wanted,
+            carrier: Arc::new(carrier),
+            limits,
+            outbox,
+            stop,
+            table: Table::default(),
+            started: now,
+            steps: JoinSet::new(),
+            under_way: HashMap::new(),
+            listings: JoinSet::new(),
+            look_at: now,
+            look_after_step: false,
+            probes: HashMap::new(),
+            turns: mpsc::channel(BACKLOG),
+            away_since: None,
+        }
+    }
+
+    /// Runs until it is told to stop. Containers go on without it.
+    pub(crate) async fn run(mut self) {
+        let mut events = self.carrier.runtime.events();
+        let mut wake_at = None;
+        loop {
+            self.look_when_due();
+            let look_at = if self.listings.is_empty() {
+                Some(self.look_at)
+            } else {
+                None
+            };
+            let alarm = [look_at, wake_at].into_iter().flatten().min();
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                changed = self.wanted.changed() => if changed.is_err() { break },
+                event = events.recv() => match event {
+                    // Only a wake-up: a late event may be about a container that is gone.
+                    Some(RuntimeEvent::Exited { .. } | RuntimeEvent::Missed) => self.look_at = Instant::now(),
+                    None => break,
+                },
+                Some(ended) = self.steps.join_next_with_id() => self.ended(ended),
+                Some(listing) = self.listings.join_next() => self.looked(listing),
+                Some(turn) = self.turns.1.recv() => {
+                    tracing::debug!(?turn, "health");
+                    let now = self.now();
+                    self.table.turned(turn, now);
+                }
+                () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {}
+            }
+            if self.table.is_complete() {
+                wake_at = self.step();
+            }
+        }
+        self.farewell().await;
+    }
+
+    fn now(&self) -> Moment {
+        Moment(self.started.elapsed())
+    }
+
+    fn look_when_due(&mut self) {
+        if self.look_at <= Instant::now() && self.listings.is_empty() {
+            let (carrier, as_of) = (Arc::clone(&self.carrier), self.table.stamp());
+            self.listings.spawn(async move { carrier.look(as_of).await });
+            self.look_at = Instant::now() + RESYNC;
+        }
+    }
+
+    fn looked(&mut self, listing: Result<Result<Listing, RuntimeError>, JoinError>) {
+        match listing {
+            Ok(Ok(listing)) => {
+                if self.away_since.take().is_some() {
+                    tracing::info!("containerd answers again");
+                }
+                for (replica, address) in table::addresses(&listing) {
+                    self.carrier.network.keep(replica, address);
+                }
+                let now = self.now();
+                let Missed { stale, changing } = self.table.merge(listing, now);
+                self.look_after_step = changing;
+                if stale {
+                    self.look_at = Instant::now();
+                }
+            }
+            // Containers live on without containerd, so nothing is said of them.
+            Ok(Err(error)) => {
+                if self.away_since.is_none() {
+                    let error = reason::chain(&error);
+                    tracing::warn!(%error, "this host's containers cannot be looked at; what runs goes on");
+                    self.away_since = Some(self.now());
+                }
+                self.look_at = self.look_at.min(Instant::now() + HOLD);
+            }
+            Err(error) => tracing::error!(%error, "looking at this host's containers broke off; it is done again"),
+        }
+    }
+
+    fn step(&mut self) -> Option<Instant> {
+        let wanted = self.wanted.borrow_and_update().clone();
+        self.table.forget_except(&wanted.view);
+        let now = self.now();
+        let Plan {
+            steps,
+            reports,
+            wake_at,
+        } = converge(&wanted.view, self.table.observed(), wanted.may_start, now, &self.limits);
+        self.outbox.set(reports);
+        for step in steps {
+            tracing::debug!(?step, "begins");
+            self.table.begin(&step);
+            let work = Arc::clone(&self.carrier).carry(step.clone(), &wanted.view);
+            let id = self.steps.spawn(work).id();
+            self.under_way.insert(id, step);
+        }
+        self.watch_health(&wanted);
+        wake_at.map(|at| self.started + at.0)
+    }
+
+    /// Every running container that is wanted is asked whether it answers, and no other.
+    fn watch_health(&mut self, wanted: &Wanted) {
+        let instances = &self.table.observed().instances;
+        self.probes.retain(|id, probe| {
+            instances
+                .get(id)
+                .is_some_and(|it| it.container == ContainerState::Running && it.restarts == probe.restarts)
+        });
+        for assignment in &wanted.view.assignments {
+            let id = assignment.replica.id;
+            let (Some(it), Some(deployment)) = (instances.get(&id), &assignment.deployment) else {
+                continue;
+            };
+            let (ContainerState::Running, Some(ip)) = (it.container, it.address) else {
+                continue;
+            };
+            self.probes.entry(id).or_insert_with(|| {
+                let target = SocketAddr::new(ip, deployment.spec.port);
+                Probe::start(
+                    id,
+                    it.restarts,
+                    target,
+                    it.health == Health::Unknown,
+                    self.turns.0.clone(),
+                )
+            });
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
+        let (id, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a step broke off; it is tried again");
+                (error.id(), Outcome::Held("it broke off".to_owned()))
+            }
+        };
+        let Some(step) = self.under_way.remove(&id) else { return };
+        tracing::debug!(?step, ?outcome, "ended");
+        let now = self.now();
+        let outcome = match outcome {
+            Outcome::Away(reason) if self.away_since.get_or_insert(now).after(LONG_AWAY) <= now => {
+                Outcome::Failed(reason)
+            }
+            other => other,
+        };
+        self.table.end(&step, outcome, now, now.after(HOLD));
+        if std::mem::take(&mut self.look_after_step) {
+            self.look_at = Instant::now();
+        }
+    }
+
+    /// Lets steps end that are nearly done, so that less is found half made at the next start.
+    async fn farewell(mut self) {
+        let end = Instant::now() + FAREWELL;
+        let patient = |step: &Step| matches!(step, Step::Drain { .. } | Step::Pull { .. });
+        while self.under_way.values().any(|step| !patient(step)) {
+            tokio::select! {
+                Some(ended) = self.steps.join_next_with_id() => {
+                    let id = ended.map_or_else(|error| error.id(), |(id, _)| id);
+                    self.under_way.remove(&id);
+                }
+                () = sleep_until(end) => break,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Carries out single steps. Holds no policy: what to do was decided, what came of it is told.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Assignment, NodeView, Reason};
+use planner::Step;
+use tokio::sync::Semaphore;
+
+use super::table::Listing;
+use crate::network::Network;
+use crate::ports::Drainer;
+use crate::reason;
+use crate::runtime::{RunRequest, Runtime, RuntimeError, Signal, Task};
+
+/// More containers started at the same time only wait for the disk and the CPU.
+const STARTS_AT_ONCE: usize = 8;
+
+/// What steps are carried out with.
+pub(crate) struct Carrier {
+    pub runtime: Arc<dyn Runtime>,
+    pub network: Arc<dyn Network>,
+    pub drainer: Arc<dyn Drainer>,
+    pub node_name: String,
+    starts: Semaphore,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is as it should be.
+    Fine,
+    /// The container runs.
+    Started { address: Ipv4Addr, stop_grace: Duration },
+    /// The replica, or the image, is at fault.
+    Failed(Reason),
+    /// The image went missing.
+    ImageGone(String),
+    /// containerd does not answer.
+    Away(Reason),
+    /// Something else is at fault; the same is tried again soon.
+    Held(String),
+}
+
+impl Carrier {
+    pub(crate) fn new(
+        runtime: Arc<dyn Runtime>,
+        network: Arc<dyn Network>,
+        drainer: Arc<dyn Drainer>,
+        node_name: String,
+    ) -> Self {
+        Self {
+            runtime,
+            network,
+            drainer,
+            node_name,
+            starts: Semaphore::new(STARTS_AT_ONCE),
+        }
+    }
+
+    /// Everything of ours on this host. `as_of` is the table's stamp before anything was looked at.
+    pub(super) async fn look(&self, as_of: u64) -> Result<Listing, RuntimeError> {
+        let containers = self.runtime.list().await?;
+        let networked = self.network.list().await.unwrap_or_else(|error| {
+            let error = reason::chain(&error);
+            tracing::warn!(%error, "network namespaces that are left over cannot be found");
+            Vec::new()
+        });
+        let mut ends = BTreeMap::new();
+        for it in &containers {
+            if let Task::Exited { code } = it.task {
+                let last_lines = self.runtime.last_lines(it.replica, it.restarts).await;
+                ends.insert(it.replica, reason::exited(code, &last_lines));
+            }
+        }
+        Ok(Listing {
+            as_of,
+            containers,
+            ends,
+            networked: networked.into_iter().collect(),
+        })
+    }
+
+    /// Carries out one step. Everything it needs is copied now; the view may move on.
+    pub(super) fn carry(
+        self: Arc<Self>,
+        step: Step,
+        view: &NodeView,
+    ) -> impl Future<Output = Outcome> + Send + 'static {
+        let assignment = match &step {
+            Step::Run { replica, .. } => view.assignments.iter().find(|it| it.replica.id == *replica).cloned(),
+            _ => None,
+        };
+        async move { self.outcome(step, assignment).await }
+    }
+
+    async fn outcome(&self, step: Step, assignment: Option<Assignment>) -> Outcome {
+        let done = match step {
+            Step::Pull { image } => self.runtime.pull(&image).await,
+            Step::Run { restarts, .. } => return self.run(restarts, assignment).await,
+            Step::Terminate { replica } => self.runtime.signal(replica, Signal::Terminate).await,
+            Step::Kill { replica } => self.runtime.signal(replica, Signal::Kill).await,
+            Step::Remove { replica } => self.runtime.remove(replica).await,
+            Step::Drain { replica, limit } => {
+                self.drainer.drain(replica, limit).await;
+                Ok(())
+            }
+            Step::ReleaseAddress { replica } => {
+                return match self.network.release(replica).await {
+                    Ok(()) => Outcome::Fine,
+                    Err(error) => Outcome::Held(reason::chain(&error)),
+                };
+            }
+        };
+        match done {
+            Ok(()) => Outcome::Fine,
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn run(&self, restarts: u32, assignment: Option<Assignment>) -> Outcome {
+        let Some(Assignment {
+            replica,
+            service_name,
+            deployment: Some(deployment),
+        }) = assignment
+        else {
+            return Outcome::Held("it is no longer assigned to this host".to_owned());
+        };
+        let Ok(_one_of_few) = self.starts.acquire().await else {
+            return Outcome::Held("the agent stops".to_owned());
+        };
+        let attachment = match self.network.attach(replica.id).await {
+            Ok(attachment) => attachment,
+            Err(error) => return Outcome::Failed(error.reason()),
+        };
+        let stop_grace = Duration::from_secs(deployment.spec.container.stop_grace_seconds.into());
+        let request = RunRequest {
+            replica: replica.id,
+            service: replica.service,
+            service_name,
+            deployment: deployment.id,
+            version: deployment.version,
+            spec: deployment.spec,
+            config: deployment.config_snapshot,
+            restarts,
+            node_name: self.node_name.clone(),
+            address: attachment.address,
+            netns: attachment.netns,
+        };
+        match self.runtime.run(&request).await {
+            Ok(()) => Outcome::Started {
+                address: request.address,
+                stop_grace,
+            },
+            Err(RuntimeError::ImageGone { image }) => Outcome::ImageGone(image),
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+fn failed(error: &RuntimeError) -> Outcome {
+    let reason = error.reason();
+    if error.is_unavailable() {
+        Outcome::Away(reason)
+    } else {
+        Outcome::Failed(reason)
+    }
+}

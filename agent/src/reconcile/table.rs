@@ -1,0 +1,300 @@
+//! What this host sees and remembers of its containers, put together from lists, verdicts and the ends of steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use model::{NodeView, Reason, ReplicaId};
+use planner::{ContainerState, Failure, Health, ImageState, Instance, Moment, Observed, Step};
+
+use super::carry::Outcome;
+use crate::probe::Turn;
+use crate::runtime::{Listed, Task};
+
+/// A container that ran this long has proved that it can; its earlier failures are forgotten.
+const PROVED: Duration = Duration::from_secs(60);
+
+/// Everything of ours on this host, at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listing {
+    /// The table's stamp before anything was looked at.
+    pub as_of: u64,
+    pub containers: Vec<Listed>,
+    /// Why those that have ended did.
+    pub ends: BTreeMap<ReplicaId, Reason>,
+    /// Those that hold a network namespace.
+    pub networked: BTreeSet<ReplicaId>,
+}
+
+/// What a list could not be used for, because a step changed it meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missed {
+    /// A step has ended since: look again.
+    pub stale: bool,
+    /// A step is under way: look again once it has ended.
+    pub changing: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    observed: Observed,
+    notes: BTreeMap<ReplicaId, Note>,
+    failed_pulls: BTreeMap<String, u32>,
+    clock: u64,
+    complete: bool,
+}
+
+/// What the planner need not know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Note {
+    /// When a step last changed what there is, by the table's own clock: an older list says nothing of it.
+    changed: u64,
+    /// Such a step is under way.
+    changing: bool,
+    running_since: Option<Moment>,
+}
+
+impl Table {
+    pub(super) fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// Whether everything was looked at once. Nothing can be decided before.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// What is looked at from now on is newer than everything noted so far.
+    pub(super) fn stamp(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Drops replicas of which nothing is left, and images that nobody waits for.
+    pub(super) fn forget_except(&mut self, view: &NodeView) {
+        let assigned: BTreeSet<_> = view.assignments.iter().map(|it| it.replica.id).collect();
+        let left = |it: &Instance| it.busy || it.networked || it.container != ContainerState::Absent;
+        self.observed
+            .instances
+            .retain(|id, it| left(it) || assigned.contains(id));
+        self.notes.retain(|id, _| self.observed.instances.contains_key(id));
+        let images: BTreeSet<_> = view
+            .assignments
+            .iter()
+            .filter_map(|it| it.deployment.as_ref())
+            .map(|it| it.spec.image.as_str())
+            .collect();
+        let kept = |image: &str, state: &ImageState| *state == ImageState::Pulling || images.contains(image);
+        self.observed.images.retain(|image, state| kept(image, state));
+        self.failed_pulls
+            .retain(|image, _| self.observed.images.contains_key(image));
+    }
+
+    /// A step is under way.
+    pub(super) fn begin(&mut self, step: &Step) {
+        match target(step) {
+            Target::Replica(replica) => {
+                let it = self.observed.instances.entry(replica).or_default();
+                it.busy = true;
+                it.hold_until = None;
+                self.note_change(replica, step, true);
+            }
+            Target::Image(image) => {
+                self.observed.images.insert(image.to_owned(), ImageState::Pulling);
+            }
+        }
+    }
+
+    fn note_change(&mut self, replica: ReplicaId, step: &Step, changing: bool) {
+        let changes = match step {
+            Step::Run { .. } | Step::Remove { .. } | Step::ReleaseAddress { .. } => true,
+            Step::Drain { .. } | Step::Terminate { .. } | Step::Kill { .. } | Step::Pull { .. } => false,
+        };
+        if changes {
+            let changed = self.stamp();
+            let note = self.notes.entry(replica).or_default();
+            (note.changed, note.changing) = (changed, changing);
+        }
+    }
+
+    /// A step has ended.
+    pub(super) fn end(&mut self, step: &Step, outcome: Outcome, now: Moment, hold_until: Moment) {
+        match target(step) {
+            Target::Replica(replica) => {
+                self.note_change(replica, step, false);
+                self.end_step(replica, step, outcome, now, hold_until);
+            }
+            Target::Image(image) => self.end_pull(image, outcome, now),
+        }
+    }
+
+    fn end_step(&mut self, replica: ReplicaId, step: &Step, outcome: Outcome, now: Moment, hold_until: Moment) {
+        let note = self.notes.entry(replica).or_default();
+        let it = self.observed.instances.entry(replica).or_default();
+        it.busy = false;
+        if let Step::Run { restarts, .. } = step {
+            // Even a start that failed may have got as far as the network.
+            it.networked = true;
+            it.restarts = *restarts;
+        }
+        match outcome {
+            Outcome::Fine => done(it, step, now),
+            Outcome::Started { address, stop_grace } => {
+                note.running_since = Some(now);
+                it.container = ContainerState::Running;
+                it.address = Some(IpAddr::V4(address));
+                it.stop_grace = stop_grace;
+                it.health = Health::Waiting(now);
+                (it.drained, it.terminated_at, it.killed_at) = (false, None, None);
+            }
+            Outcome::Failed(reason) => match step {
+                Step::Run { .. } => {
+                    it.failures = it.failures.saturating_add(1);
+                    it.failure = Some(Failure { reason, at: now });
+                }
+                _ => hold(it, replica, step, &reason.message, hold_until),
+            },
+            Outcome::Away(reason) => hold(it, replica, step, &reason.message, hold_until),
+            Outcome::Held(why) => hold(it, replica, step, &why, hold_until),
+            Outcome::ImageGone(image) => {
+                self.observed.images.remove(&image);
+                it.hold_until = Some(hold_until);
+            }
+        }
+    }
+
+    fn end_pull(&mut self, image: &str, outcome: Outcome, now: Moment) {
+        let mut failed = |reason| {
+            let attempts = self.failed_pulls.entry(image.to_owned()).or_default();
+            *attempts = attempts.saturating_add(1);
+            ImageState::Failed {
+                reason,
+                at: now,
+                attempts: *attempts,
+            }
+        };
+        let state = match outcome {
+            Outcome::Failed(reason) | Outcome::Away(reason) => failed(reason),
+            Outcome::Held(why) => failed(crate::reason::reason(crate::reason::REGISTRY_ERROR, why)),
+            Outcome::Fine | Outcome::Started { .. } | Outcome::ImageGone(_) => {
+                self.failed_pulls.remove(image);
+                ImageState::Present
+            }
+        };
+        self.observed.images.insert(image.to_owned(), state);
+    }
+
+    /// A probe has a new verdict.
+    pub(super) fn turned(&mut self, turn: Turn, now: Moment) {
+        let Some(it) = self.observed.instances.get_mut(&turn.replica) else {
+            return;
+        };
+        if it.container != ContainerState::Running || it.restarts != turn.restarts {
+            return;
+        }
+        it.health = if turn.answers { Health::Ready } else { Health::Lost(now) };
+        if turn.answers {
+            it.failure = None;
+        }
+    }
+
+    /// Takes over what was seen, except where a step changed it meanwhile.
+    pub(super) fn merge(&mut self, listing: Listing, now: Moment) -> Missed {
+        let mut missed = Missed::default();
+        let mut containers: BTreeMap<_, _> = listing.containers.iter().map(|it| (it.replica, it)).collect();
+        let known = self.observed.instances.keys().copied();
+        let all: BTreeSet<_> = known
+            .chain(containers.keys().copied())
+            .chain(listing.networked.iter().copied())
+            .collect();
+        for replica in all {
+            let note = self.notes.entry(replica).or_default();
+            if note.changing || note.changed > listing.as_of {
+                missed.changing |= note.changing;
+                missed.stale |= !note.changing;
+                continue;
+            }
+            let it = self.observed.instances.entry(replica).or_default();
+            it.networked = listing.networked.contains(&replica);
+            match containers.remove(&replica) {
+                Some(found) => see(it, note, found, listing.ends.get(&replica), now),
+                None => it.container = ContainerState::Absent,
+            }
+        }
+        self.complete = true;
+        missed
+    }
+}
+
+enum Target<'a> {
+    Replica(ReplicaId),
+    Image(&'a str),
+}
+
+fn target(step: &Step) -> Target<'_> {
+    match step {
+        Step::Pull { image } => Target::Image(image),
+        Step::Run { replica, .. }
+        | Step::Remove { replica }
+        | Step::ReleaseAddress { replica }
+        | Step::Drain { replica, .. }
+        | Step::Terminate { replica }
+        | Step::Kill { replica } => Target::Replica(*replica),
+    }
+}
+
+fn done(it: &mut Instance, step: &Step, now: Moment) {
+    match step {
+        Step::Drain { .. } => it.drained = true,
+        Step::Terminate { .. } => it.terminated_at = Some(now),
+        Step::Kill { .. } => it.killed_at = Some(now),
+        Step::Remove { .. } => it.container = ContainerState::Absent,
+        Step::ReleaseAddress { .. } => (it.networked, it.address) = (false, None),
+        Step::Run { .. } | Step::Pull { .. } => {}
+    }
+}
+
+fn hold(it: &mut Instance, replica: ReplicaId, step: &Step, why: &str, until: Moment) {
+    tracing::warn!(%replica, ?step, why, "a step is tried again in a moment");
+    it.hold_until = Some(until);
+}
+
+/// Takes over what was seen of one container.
+fn see(it: &mut Instance, note: &mut Note, found: &Listed, end: Option<&Reason>, now: Moment) {
+    let before = it.container;
+    it.restarts = found.restarts;
+    it.stop_grace = found.stop_grace;
+    it.address = found.address.map(IpAddr::V4);
+    match found.task {
+        Task::None => it.container = ContainerState::Created,
+        Task::Running => {
+            it.container = ContainerState::Running;
+            if before != ContainerState::Running {
+                it.health = Health::Unknown;
+                note.running_since.get_or_insert(now);
+            }
+        }
+        Task::Exited { .. } => {
+            it.container = ContainerState::Exited;
+            let by_itself = before != ContainerState::Exited && it.terminated_at.is_none() && it.killed_at.is_none();
+            if by_itself && let Some(reason) = end {
+                let proved = note.running_since.is_some_and(|since| since.after(PROVED) <= now);
+                it.failures = if proved { 1 } else { it.failures.saturating_add(1) };
+                it.failure = Some(Failure {
+                    reason: reason.clone(),
+                    at: now,
+                });
+                note.running_since = None;
+            }
+        }
+    }
+}
+
+/// The address that a container was found with.
+pub(super) fn addresses(listing: &Listing) -> impl Iterator<Item = (ReplicaId, Ipv4Addr)> + '_ {
+    listing
+        .containers
+        .iter()
+        .filter_map(|it| Some((it.replica, it.address?)))
+}

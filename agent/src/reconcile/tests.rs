@@ -1,0 +1,94 @@
+//! The loop over a runtime and a network that live in memory.
+
+mod fakes;
+
+use model::{Intent, Phase};
+use tokio::sync::mpsc;
+
+use fakes::World;
+
+#[tokio::test]
+async fn a_replica_is_run_told_and_stopped_in_order() {
+    let mut world = World::start(&[]).await;
+    world.want(&[(1, Intent::Run)]);
+    world.until_phase(1, Phase::Starting).await;
+    world.want(&[(1, Intent::Stop)]);
+    world.until_phase(1, Phase::Stopped).await;
+    let log = world.log();
+    let wanted = [
+        "pull app:1",
+        "attach 1",
+        "run 1",
+        "drain 1",
+        "terminate 1",
+        "remove 1",
+        "release 1",
+    ];
+    assert_eq!(log, wanted);
+}
+
+#[tokio::test]
+async fn containers_are_kept_when_the_agent_is_started_again() {
+    let mut world = World::start(&[]).await;
+    world.want(&[(1, Intent::Run)]);
+    world.until_phase(1, Phase::Starting).await;
+    let mut world = world.restart().await;
+    world.idle().await;
+    assert_eq!(world.log(), ["pull app:1", "attach 1", "run 1"]);
+    world.want(&[]);
+    world.until_gone(1).await;
+}
+
+#[tokio::test]
+async fn a_container_that_ends_is_started_again() {
+    let mut world = World::start(&[]).await;
+    world.want(&[(1, Intent::Run)]);
+    world.until_phase(1, Phase::Starting).await;
+    world.end(1, 3);
+    let report = world.until_phase(1, Phase::Failed).await;
+    assert_eq!(report.reason.as_ref().map(|it| it.code.as_str()), Some("exited"));
+    assert!(
+        report
+            .reason
+            .is_some_and(|it| it.message.contains("exit code 3") && it.message.contains("last words"))
+    );
+    let report = world.until_phase(1, Phase::Starting).await;
+    assert_eq!(report.restarts, 1);
+}
+
+#[tokio::test]
+async fn what_nobody_wants_is_stopped_only_after_this_host_has_caught_up() {
+    let mut world = World::start(&[9]).await;
+    world.want_cautiously(&[]);
+    world.idle().await;
+    assert_eq!(world.log(), Vec::<String>::new());
+    world.want(&[]);
+    world.until_gone(9).await;
+    assert_eq!(world.log(), ["drain 9", "terminate 9", "remove 9", "release 9"]);
+}
+
+#[tokio::test]
+async fn nothing_is_said_while_containerd_is_away() {
+    let mut world = World::start(&[]).await;
+    world.want(&[(1, Intent::Run)]);
+    world.until_phase(1, Phase::Starting).await;
+    world.away(true);
+    let before = world.reports();
+    world.idle().await;
+    assert_eq!(world.reports(), before);
+    world.away(false);
+    world.want(&[(1, Intent::Stop)]);
+    world.until_phase(1, Phase::Stopped).await;
+}
+
+#[tokio::test]
+async fn a_slow_pull_does_not_hold_up_a_stop() {
+    let mut world = World::start(&[1]).await;
+    let (hold, release) = mpsc::channel(1);
+    world.hold_pulls(release);
+    world.want(&[(1, Intent::Stop), (2, Intent::Run)]);
+    world.until_phase(1, Phase::Stopped).await;
+    assert!(!world.log().contains(&"run 2".to_owned()));
+    hold.send(()).await.unwrap();
+    world.until_phase(2, Phase::Starting).await;
+}

@@ -1,0 +1,398 @@
+//! A host in memory, and a cluster that believes every report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{
+    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, NodeId, NodeView, Phase,
+    Replica, ReplicaId, ReplicaReport, Revision, ServiceId, ServiceSpec, Timestamp,
+};
+use planner::Limits;
+use tokio::sync::{broadcast, mpsc, watch};
+use uuid::Uuid;
+
+use crate::network::{Attachment, Network, NetworkError};
+use crate::ports::{Drainer, ReportError, Reporter, Wanted};
+use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
+use crate::{Agent, AgentConfig};
+
+pub(super) fn replica(n: u128) -> ReplicaId {
+    ReplicaId(Uuid::from_u128(n))
+}
+
+fn number(replica: ReplicaId) -> u128 {
+    replica.0.as_u128()
+}
+
+struct FakeHost {
+    state: Mutex<State>,
+    events: broadcast::Sender<RuntimeEvent>,
+    pulls: tokio::sync::Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    containers: BTreeMap<ReplicaId, Listed>,
+    networked: BTreeSet<ReplicaId>,
+    log: Vec<String>,
+    away: bool,
+}
+
+impl FakeHost {
+    fn note(&self, text: String) {
+        self.state.lock().unwrap().log.push(text);
+    }
+
+    fn there(&self) -> Result<(), RuntimeError> {
+        if self.state.lock().unwrap().away {
+            return Err(RuntimeError::Unavailable {
+                socket: "/fake".to_owned(),
+                source: "gone".into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn end(&self, replica: ReplicaId, code: u32) {
+        if let Some(it) = self.state.lock().unwrap().containers.get_mut(&replica) {
+            it.task = Task::Exited { code };
+        }
+        let _ = self.events.send(RuntimeEvent::Exited { replica, code });
+    }
+}
+
+#[async_trait]
+impl Runtime for FakeHost {
+    async fn list(&self) -> Result<Vec<Listed>, RuntimeError> {
+        self.there()?;
+        Ok(self.state.lock().unwrap().containers.values().cloned().collect())
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), RuntimeError> {
+        self.there()?;
+        if let Some(hold) = self.pulls.lock().await.as_mut() {
+            hold.recv().await;
+        }
+        self.note(format!("pull {image}"));
+        Ok(())
+    }
+
+    async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError> {
+        self.there()?;
+        self.note(format!("run {}", number(request.replica)));
+        let listed = Listed {
+            replica: request.replica,
+            task: Task::Running,
+            address: Some(request.address),
+            restarts: request.restarts,
+            stop_grace: Duration::from_secs(10),
+        };
+        self.state.lock().unwrap().containers.insert(request.replica, listed);
+        Ok(())
+    }
+
+    async fn signal(&self, replica: ReplicaId, signal: Signal) -> Result<(), RuntimeError> {
+        self.there()?;
+        self.note(format!(
+            "{} {}",
+            if signal == Signal::Kill { "kill" } else { "terminate" },
+            number(replica)
+        ));
+        self.end(replica, 0);
+        Ok(())
+    }
+
+    async fn remove(&self, replica: ReplicaId) -> Result<(), RuntimeError> {
+        self.there()?;
+        self.note(format!("remove {}", number(replica)));
+        self.state.lock().unwrap().containers.remove(&replica);
+        Ok(())
+    }
+
+    fn events(&self) -> mpsc::Receiver<RuntimeEvent> {
+        let (send, receive) = mpsc::channel(100);
+        let mut events = self.events.subscribe();
+        tokio::spawn(async move {
+            while let Ok(event) = events.recv().await {
+                if send.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+        receive
+    }
+
+    async fn last_lines(&self, _: ReplicaId, _: u32) -> Vec<String> {
+        vec!["last words".to_owned()]
+    }
+}
+
+#[async_trait]
+impl Network for FakeHost {
+    async fn prepare(&self) -> Result<(), NetworkError> {
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<ReplicaId>, NetworkError> {
+        Ok(self.state.lock().unwrap().networked.iter().copied().collect())
+    }
+
+    fn keep(&self, _: ReplicaId, _: Ipv4Addr) {}
+
+    async fn attach(&self, replica: ReplicaId) -> Result<Attachment, NetworkError> {
+        self.note(format!("attach {}", number(replica)));
+        self.state.lock().unwrap().networked.insert(replica);
+        // Nothing listens there, so no container of these tests ever becomes ready.
+        Ok(Attachment {
+            address: Ipv4Addr::new(127, 0, 0, 9),
+            netns: "/fake".into(),
+        })
+    }
+
+    async fn release(&self, replica: ReplicaId) -> Result<(), NetworkError> {
+        self.note(format!("release {}", number(replica)));
+        self.state.lock().unwrap().networked.remove(&replica);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Drainer for FakeHost {
+    async fn drain(&self, replica: ReplicaId, _: Duration) {
+        self.note(format!("drain {}", number(replica)));
+    }
+}
+
+/// Puts reports into the view at once, and shows them to the test.
+struct FakeCluster {
+    wanted: watch::Sender<Wanted>,
+    reports: mpsc::UnboundedSender<ReplicaReport>,
+    count: Mutex<usize>,
+}
+
+#[async_trait]
+impl Reporter for FakeCluster {
+    async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError> {
+        self.wanted.send_modify(|wanted| {
+            let mut view = NodeView::clone(&wanted.view);
+            for report in &reports {
+                for it in view.assignments.iter_mut().filter(|it| it.replica.id == report.replica) {
+                    (it.replica.phase, it.replica.reason) = (report.phase, report.reason.clone());
+                    (it.replica.address, it.replica.restarts) = (report.address, report.restarts);
+                }
+            }
+            wanted.view = Arc::new(view);
+        });
+        *self.count.lock().unwrap() += reports.len();
+        for report in reports {
+            let _ = self.reports.send(report);
+        }
+        Ok(())
+    }
+}
+
+/// One host with its agent, and the test's handles on both.
+pub(super) struct World {
+    host: Arc<FakeHost>,
+    cluster: Arc<FakeCluster>,
+    reports: mpsc::UnboundedReceiver<ReplicaReport>,
+    agent: Agent,
+}
+
+impl World {
+    /// With containers that run already, as an earlier agent left them.
+    pub(super) async fn start(running: &[u128]) -> Self {
+        let mut state = State::default();
+        for n in running {
+            let listed = Listed {
+                replica: replica(*n),
+                task: Task::Running,
+                address: Some(Ipv4Addr::new(127, 0, 0, 9)),
+                restarts: 0,
+                stop_grace: Duration::from_secs(10),
+            };
+            state.containers.insert(replica(*n), listed);
+            state.networked.insert(replica(*n));
+        }
+        let events = broadcast::channel(100).0;
+        let host = Arc::new(FakeHost {
+            state: Mutex::new(state),
+            events,
+            pulls: Default::default(),
+        });
+        let (send, reports) = mpsc::unbounded_channel();
+        let wanted = watch::channel(Wanted::default()).0;
+        let cluster = Arc::new(FakeCluster {
+            wanted,
+            reports: send,
+            count: Mutex::default(),
+        });
+        let agent = Self::agent(&host, &cluster).await;
+        Self {
+            host,
+            cluster,
+            reports,
+            agent,
+        }
+    }
+
+    async fn agent(host: &Arc<FakeHost>, cluster: &Arc<FakeCluster>) -> Agent {
+        let config = AgentConfig {
+            node_name: "n1".to_owned(),
+            limits: Limits::default(),
+        };
+        let wanted = cluster.wanted.subscribe();
+        Agent::start(
+            config,
+            host.clone(),
+            host.clone(),
+            wanted,
+            cluster.clone(),
+            host.clone(),
+        )
+        .await
+        .unwrap()
+    }
+
+    pub(super) async fn restart(self) -> Self {
+        let Self {
+            host,
+            cluster,
+            reports,
+            agent,
+        } = self;
+        agent.stop().await;
+        let agent = Self::agent(&host, &cluster).await;
+        Self {
+            host,
+            cluster,
+            reports,
+            agent,
+        }
+    }
+
+    pub(super) fn want(&self, replicas: &[(u128, Intent)]) {
+        self.set(replicas, true);
+    }
+
+    /// As a node that has not caught up yet.
+    pub(super) fn want_cautiously(&self, replicas: &[(u128, Intent)]) {
+        self.set(replicas, false);
+    }
+
+    fn set(&self, replicas: &[(u128, Intent)], may_start: bool) {
+        let assignments = replicas.iter().map(|(n, intent)| assignment(*n, *intent)).collect();
+        let view = Arc::new(NodeView {
+            assignments,
+            ..NodeView::default()
+        });
+        self.cluster.wanted.send_replace(Wanted { view, may_start });
+    }
+
+    pub(super) async fn until_phase(&mut self, n: u128, phase: Phase) -> ReplicaReport {
+        let wait = async {
+            loop {
+                let report = self.reports.recv().await.unwrap();
+                if report.replica == replica(n) && report.phase == phase {
+                    return report;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(100), wait)
+            .await
+            .expect("the phase is never reported")
+    }
+
+    pub(super) async fn until_gone(&mut self, n: u128) {
+        let gone = || !self.host.state.lock().unwrap().networked.contains(&replica(n));
+        for _ in 0..1000 {
+            if gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{n} is never gone");
+    }
+
+    /// Lets the loop look at everything once more by itself.
+    pub(super) async fn idle(&mut self) {
+        tokio::time::sleep(super::super::RESYNC + Duration::from_millis(500)).await;
+    }
+
+    pub(super) fn end(&self, n: u128, code: u32) {
+        self.host.end(replica(n), code);
+    }
+
+    pub(super) fn away(&self, away: bool) {
+        self.host.state.lock().unwrap().away = away;
+    }
+
+    pub(super) fn hold_pulls(&self, hold: mpsc::Receiver<()>) {
+        *self.host.pulls.try_lock().unwrap() = Some(hold);
+    }
+
+    pub(super) fn log(&self) -> Vec<String> {
+        self.host.state.lock().unwrap().log.clone()
+    }
+
+    pub(super) fn reports(&self) -> usize {
+        *self.cluster.count.lock().unwrap()
+    }
+}
+
+fn assignment(n: u128, intent: Intent) -> Assignment {
+    let (service, account) = (ServiceId(Uuid::from_u128(100)), AccountId(Uuid::from_u128(300)));
+    let container = ContainerSpec {
+        stop_grace_seconds: 10,
+        ..ContainerSpec::default()
+    };
+    let spec = ServiceSpec {
+        image: "app:1".to_owned(),
+        port: 9,
+        replicas: 1,
+        config: None,
+        secret: None,
+        container,
+    };
+    let deployment = Deployment {
+        id: DeploymentId(Uuid::from_u128(200)),
+        service,
+        account,
+        version: 1,
+        spec,
+        config_snapshot: BTreeMap::new(),
+        secret_keys_snapshot: Vec::new(),
+        status: DeploymentStatus::Pending,
+        deployed_at: Timestamp(0),
+        deployed_by: String::new(),
+        rollback_from: None,
+        notes: String::new(),
+        error_message: String::new(),
+        deadline: Timestamp(0),
+        revision: Revision(0),
+    };
+    let replica = Replica {
+        id: replica(n),
+        service,
+        deployment: deployment.id,
+        account,
+        version: 1,
+        node: NodeId(1),
+        intent,
+        phase: Phase::Assigned,
+        reason: None,
+        address: None,
+        restarts: 0,
+        created_at: Timestamp(0),
+        changed_at: Timestamp(0),
+        revision: Revision(0),
+    };
+    Assignment {
+        replica,
+        service_name: "web".to_owned(),
+        deployment: Some(deployment),
+    }
+}

@@ -1,0 +1,148 @@
+//! A cluster that believes every report, and a proxy that has nothing in flight.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use agent::{Drainer, ReportError, Reporter, Wanted};
+use async_trait::async_trait;
+use model::{
+    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, Millicores,
+    NodeId, NodeView, Phase, Replica, ReplicaId, ReplicaReport, Resources, Revision, ServiceId, ServiceSpec, Timestamp,
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub fn replica(n: u128) -> ReplicaId {
+    ReplicaId(Uuid::from_u128(n))
+}
+
+pub struct FakeCluster {
+    pub wanted: watch::Sender<Wanted>,
+    pub told: Mutex<Vec<ReplicaReport>>,
+    pub drained: Mutex<Vec<ReplicaId>>,
+}
+
+impl FakeCluster {
+    pub fn new() -> Self {
+        Self {
+            wanted: watch::channel(Wanted::default()).0,
+            told: Mutex::default(),
+            drained: Mutex::default(),
+        }
+    }
+
+    /// Records of replicas that were wanted before stay as they are, but for their intent.
+    pub fn want(&self, replicas: &[(u128, Intent, &str, u16)]) {
+        self.wanted.send_modify(|wanted| {
+            let known = |id| wanted.view.assignments.iter().find(|it| it.replica.id == id);
+            let one = |(n, intent, image, port): &(u128, Intent, &str, u16)| {
+                let mut it = known(replica(*n))
+                    .cloned()
+                    .unwrap_or_else(|| assignment(*n, image, *port));
+                it.replica.intent = *intent;
+                it
+            };
+            let assignments = replicas.iter().map(one).collect();
+            wanted.view = Arc::new(NodeView {
+                assignments,
+                ..NodeView::default()
+            });
+            wanted.may_start = true;
+        });
+    }
+}
+
+#[async_trait]
+impl Reporter for FakeCluster {
+    async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError> {
+        self.told.lock().unwrap().extend(reports.iter().cloned());
+        self.wanted.send_modify(|wanted| {
+            let mut view = NodeView::clone(&wanted.view);
+            for report in &reports {
+                for it in view.assignments.iter_mut().filter(|it| it.replica.id == report.replica) {
+                    (it.replica.phase, it.replica.reason) = (report.phase, report.reason.clone());
+                    (it.replica.address, it.replica.restarts) = (report.address, report.restarts);
+                }
+            }
+            wanted.view = Arc::new(view);
+        });
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Drainer for FakeCluster {
+    async fn drain(&self, replica: ReplicaId, _: Duration) {
+        self.drained.lock().unwrap().push(replica);
+    }
+}
+
+fn assignment(n: u128, image: &str, port: u16) -> Assignment {
+    let (service, account) = (ServiceId(Uuid::from_u128(100)), AccountId(Uuid::from_u128(300)));
+    let resources = Resources {
+        cpu_limit: Some(Millicores(500)),
+        memory_limit: Some(ByteCount(64 << 20)),
+        cpu_reservation: Millicores(100),
+        memory_reservation: ByteCount(16 << 20),
+    };
+    let container = ContainerSpec {
+        resources,
+        stop_grace_seconds: 10,
+        ..ContainerSpec::default()
+    };
+    let spec = ServiceSpec {
+        image: image.to_owned(),
+        port,
+        replicas: 1,
+        config: None,
+        secret: None,
+        container,
+    };
+    // The server listens where it is told, so one that is expected elsewhere is told so.
+    let listen = if port == 9999 {
+        BTreeMap::from([("PORT".to_owned(), "8080".to_owned())])
+    } else {
+        BTreeMap::new()
+    };
+    let mut config_snapshot = listen;
+    config_snapshot.insert("COLOUR".to_owned(), "green".to_owned());
+    let deployment = Deployment {
+        id: DeploymentId(Uuid::from_u128(200)),
+        service,
+        account,
+        version: 1,
+        spec,
+        config_snapshot,
+        secret_keys_snapshot: Vec::new(),
+        status: DeploymentStatus::Pending,
+        deployed_at: Timestamp(0),
+        deployed_by: String::new(),
+        rollback_from: None,
+        notes: String::new(),
+        error_message: String::new(),
+        deadline: Timestamp(0),
+        revision: Revision(0),
+    };
+    let replica = Replica {
+        id: replica(n),
+        service,
+        deployment: deployment.id,
+        account,
+        version: 1,
+        node: NodeId(1),
+        intent: Intent::Run,
+        phase: Phase::Assigned,
+        reason: None,
+        address: None,
+        restarts: 0,
+        created_at: Timestamp(0),
+        changed_at: Timestamp(0),
+        revision: Revision(0),
+    };
+    Assignment {
+        replica,
+        service_name: "web".to_owned(),
+        deployment: Some(deployment),
+    }
+}

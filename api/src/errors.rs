@@ -1,0 +1,223 @@
+//! Everything that can go wrong with a request, and the one place where each becomes an answer.
+
+use http::StatusCode;
+use http::header::{ALLOW, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use model::{Field, Rejection};
+use thiserror::Error;
+
+use crate::answer::Answer;
+use crate::output::Out;
+use crate::port::{SubmitError, Unavailable};
+use crate::texts;
+
+/// Texts under the names of the fields they are about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<(&'static str, Vec<String>)>);
+
+impl FieldErrors {
+    /// One text for one field.
+    #[must_use]
+    pub fn one(field: &'static str, text: impl Into<String>) -> Self {
+        Self(vec![(field, vec![text.into()])])
+    }
+
+    /// Nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds to what is said of a field.
+    pub fn add(&mut self, field: &'static str, texts: impl IntoIterator<Item = String>) {
+        let texts = texts.into_iter();
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, known)) => known.extend(texts),
+            None => self.0.push((field, texts.collect())),
+        }
+    }
+
+    /// Whether something is said of this field.
+    #[must_use]
+    pub fn mentions(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| *name == field)
+    }
+
+    /// In the order in which the fields are listed.
+    #[must_use]
+    pub fn sorted_like(mut self, fields: impl Iterator<Item = &'static str>) -> Self {
+        let order: Vec<_> = fields.collect();
+        self.0
+            .sort_by_key(|(name, _)| order.iter().position(|field| field == name).unwrap_or(usize::MAX));
+        self
+    }
+
+    fn into_out(self) -> Out {
+        Out::Object(
+            self.0
+                .into_iter()
+                .map(|(name, texts)| (name.into(), texts.into_iter().collect()))
+                .collect(),
+        )
+    }
+}
+
+/// What can go wrong with a request.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The path exists with a slash at its end.
+    #[error("moved to {0}")]
+    Moved(String),
+    /// No such path or object, or not one that the client may know of.
+    #[error("not found")]
+    NotFound,
+    /// No such page of the list.
+    #[error("no such page")]
+    InvalidPage,
+    /// The client takes nothing that we could send.
+    #[error("not acceptable")]
+    NotAcceptable,
+    /// It is not known who asks; the text says why.
+    #[error("not authenticated: {0}")]
+    Unauthenticated(&'static str),
+    /// The client may not do this.
+    #[error("forbidden")]
+    Forbidden,
+    /// The path does not know the method.
+    #[error("method {method} not allowed")]
+    MethodNotAllowed {
+        /// As it was sent.
+        method: String,
+        /// What the path knows.
+        allow: String,
+    },
+    /// The body's type is not JSON. Holds the type as it was sent.
+    #[error("unsupported media type {0}")]
+    UnsupportedMediaType(String),
+    /// The body is larger than this many bytes.
+    #[error("body larger than {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body did not arrive in time, or broke off.
+    #[error("the body did not arrive: {0}")]
+    BodyLost(String),
+    /// The body is not JSON; says why.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// Fields, or the whole of them, are not as they should be.
+    #[error("invalid fields: {0:?}")]
+    Invalid(FieldErrors),
+    /// The command was refused.
+    #[error("refused: {0}")]
+    Rejected(Rejection),
+    /// The cluster cannot do it now.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The cluster may or may not have done it.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
+    /// Something of ours broke; says what, for the log only.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl From<Unavailable> for ApiError {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Rejected(rejection) => Self::Rejected(rejection),
+            SubmitError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            SubmitError::OutcomeUnknown { .. } => Self::OutcomeUnknown(error.to_string()),
+        }
+    }
+}
+
+impl From<FieldErrors> for ApiError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
+impl ApiError {
+    /// As clients see it.
+    #[must_use]
+    pub fn into_answer(self) -> Answer {
+        match self {
+            Self::Moved(to) => Answer::empty(StatusCode::MOVED_PERMANENTLY).with(LOCATION, to),
+            Self::NotFound => Answer::detail(StatusCode::NOT_FOUND, texts::NOT_FOUND),
+            Self::InvalidPage => Answer::detail(StatusCode::NOT_FOUND, texts::INVALID_PAGE),
+            Self::NotAcceptable => Answer::detail(StatusCode::NOT_ACCEPTABLE, texts::NOT_ACCEPTABLE),
+            Self::Unauthenticated(text) => {
+                Answer::detail(StatusCode::UNAUTHORIZED, text).with(WWW_AUTHENTICATE, "Bearer")
+            }
+            Self::Forbidden => Answer::detail(StatusCode::FORBIDDEN, texts::FORBIDDEN),
+            Self::MethodNotAllowed { method, allow } => {
+                Answer::detail(StatusCode::METHOD_NOT_ALLOWED, texts::method_not_allowed(&method)).with(ALLOW, allow)
+            }
+            Self::UnsupportedMediaType(sent) => {
+                Answer::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, texts::unsupported_media_type(&sent))
+            }
+            Self::BodyTooLarge(limit) => Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, texts::body_too_large(limit)),
+            Self::BodyLost(why) => Answer::detail(StatusCode::REQUEST_TIMEOUT, why),
+            Self::NotJson(why) => Answer::detail(StatusCode::BAD_REQUEST, texts::parse_error(&why)),
+            Self::Invalid(errors) => Answer::json(StatusCode::BAD_REQUEST, errors.into_out()),
+            Self::Rejected(rejection) => rejected(&rejection),
+            Self::Unavailable(why) => Answer::detail(StatusCode::SERVICE_UNAVAILABLE, why).with(RETRY_AFTER, "1"),
+            Self::OutcomeUnknown(why) => Answer::json(
+                StatusCode::SERVICE_UNAVAILABLE,
+                Out::object([("detail", why.into()), ("code", "outcome_unknown".into())]),
+            )
+            .with(RETRY_AFTER, "1"),
+            Self::Internal(why) => {
+                tracing::error!(%why, "a request failed for a reason of our own");
+                Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, texts::SERVER_ERROR)
+            }
+        }
+    }
+}
+
+/// A refusal of the replicated state, as clients see it.
+fn rejected(rejection: &Rejection) -> Answer {
+    let invalid = |errors: FieldErrors| Answer::json(StatusCode::BAD_REQUEST, errors.into_out());
+    match rejection {
+        Rejection::NotFound { .. } => Answer::detail(StatusCode::NOT_FOUND, texts::NOT_FOUND),
+        Rejection::BadReferences(references) => {
+            let mut errors = FieldErrors::default();
+            for (field, id) in references {
+                errors.add(field_name(*field), [texts::no_such_object(&id.to_string())]);
+            }
+            invalid(errors)
+        }
+        Rejection::NameTaken(_) => invalid(FieldErrors::one("non_field_errors", texts::NAME_TAKEN)),
+        Rejection::HostnameTaken => invalid(FieldErrors::one("hostname", texts::HOSTNAME_TAKEN)),
+        Rejection::InUse { kind, used_by } => {
+            let kind = format!("{kind:?}").to_lowercase();
+            Answer::detail(
+                StatusCode::BAD_REQUEST,
+                format!("This {kind} is still in use by {used_by}."),
+            )
+        }
+        Rejection::TooManyKeys(max) => invalid(FieldErrors::one("non_field_errors", texts::too_many_keys(*max))),
+        Rejection::PreconditionFailed => Answer::detail(StatusCode::PRECONDITION_FAILED, texts::PRECONDITION_FAILED),
+        Rejection::Forbidden => Answer::detail(StatusCode::FORBIDDEN, texts::FORBIDDEN),
+        // Answers to commands that the API never submits; should it come to that, the text still names the thing.
+        Rejection::Stale
+        | Rejection::WrongBoot { .. }
+        | Rejection::BadJoinToken
+        | Rejection::NodeConflict(_)
+        | Rejection::AlreadyInitialised => Answer::detail(StatusCode::CONFLICT, rejection.to_string()),
+    }
+}
+
+fn field_name(field: Field) -> &'static str {
+    match field {
+        Field::Project => "project",
+        Field::Domain => "domain",
+        Field::Service => "service",
+        Field::Config => "config",
+        Field::Secret => "secret",
+    }
+}

@@ -1,0 +1,32 @@
+//! The REST API: paths, credentials, the checking of requests, and what answers look like.
+//!
+//! ```text
+//! Request -> path -> format, Accept -> credentials -> permission -> method -> id, filter, page -> body -> fields
+//!         -> Command -> ControlPlane::submit -> State -> view -> Answer
+//! ```
+//!
+//! The order of the checks and the texts are a contract with clients that exist; every text is in [`texts`]. Each
+//! resource is one table of [`fields`] (`resources/`), which drives checking, showing and ordering alike. The cluster
+//! is behind the [`ControlPlane`] port.
+
+mod answer;
+mod auth;
+mod config;
+mod errors;
+pub mod fields;
+pub mod json;
+mod output;
+mod port;
+mod request;
+mod resource;
+mod resources;
+mod router;
+mod scalars;
+pub mod texts;
+pub mod view;
+
+pub use config::{ApiConfig, RateLimit};
+pub use errors::FieldErrors;
+pub use output::Out;
+pub use port::{ClusterView, ControlPlane, MemberView, Readiness, SubmitError, Submitted, Unavailable};
+pub use router::router;

@@ -1,0 +1,114 @@
+//! What the API needs from the cluster.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{Actor, Command, NodeId, OperationId, Outcome, Rejection, Revision, State, Timestamp};
+use thiserror::Error;
+
+/// The replicated state, as seen from this node.
+#[async_trait]
+pub trait ControlPlane: Send + Sync + 'static {
+    /// Proposes a command and waits until it is committed and applied here.
+    ///
+    /// # Errors
+    /// See [`SubmitError`].
+    async fn submit(&self, actor: Actor, command: Command) -> Result<Submitted, SubmitError>;
+
+    /// The state with every write that was acknowledged before this was called (linearizable).
+    ///
+    /// # Errors
+    /// When no quorum confirms in time that this node's state is recent.
+    async fn read(&self) -> Result<State, Unavailable>;
+
+    /// The state as this node has it right now.
+    fn local(&self) -> State;
+
+    /// How old [`ControlPlane::local`] may be.
+    fn staleness(&self) -> Duration;
+
+    /// This node's clock.
+    fn now(&self) -> Timestamp;
+
+    /// How consensus stands, as this node knows it.
+    fn cluster(&self) -> ClusterView;
+
+    /// Whether this node can serve linearizable reads.
+    fn readiness(&self) -> Readiness;
+}
+
+/// A command that took effect.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// What it answered.
+    pub outcome: Outcome,
+    /// The entry that carried it.
+    pub revision: Revision,
+    /// The state right after it.
+    pub state: State,
+}
+
+/// A command that did not take effect, or of which that is not known.
+#[derive(Clone, Debug, Error)]
+pub enum SubmitError {
+    /// It was decided and refused. Asking again gives the same answer until the state changes.
+    #[error("the command was refused")]
+    Rejected(#[source] Rejection),
+    /// It was not proposed and has had no effect; ask again later. Says what is missing.
+    #[error("the cluster cannot take writes: {0}")]
+    Unavailable(String),
+    /// It was proposed, and whether it takes effect is not known.
+    #[error("the outcome of operation {operation} is not known: {reason}")]
+    OutcomeUnknown {
+        /// Under which id it was proposed.
+        operation: OperationId,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// No linearizable read is possible right now; says what is missing.
+#[derive(Clone, Debug, Error)]
+#[error("the cluster cannot serve linearizable reads: {0}")]
+pub struct Unavailable(pub String);
+
+/// How consensus stands, as one node knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterView {
+    /// The node that says so.
+    pub node: NodeId,
+    /// A leader is known, and a majority of the voters follows it.
+    pub healthy: bool,
+    /// The current term.
+    pub term: u64,
+    /// Who leads it, if known.
+    pub leader: Option<NodeId>,
+    /// The last log index known to be committed.
+    pub commit_index: u64,
+    /// The last log index applied on this node.
+    pub applied_index: u64,
+    /// Members whose votes count, sorted by id.
+    pub voters: Vec<MemberView>,
+    /// Members that only follow, sorted by id.
+    pub learners: Vec<MemberView>,
+}
+
+/// How far one member has come. Only the leader knows that of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemberView {
+    /// Which one.
+    pub node: NodeId,
+    /// The last log index known to be on its disk.
+    pub matched_index: Option<u64>,
+    /// How many entries it is behind the leader's log.
+    pub lag: Option<u64>,
+}
+
+/// Whether a node can serve linearizable reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// It cannot yet; says what it waits for.
+    Waiting(String),
+}

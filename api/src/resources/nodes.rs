@@ -1,0 +1,163 @@
+//! `/api/nodes/`
+
+use model::{ByteCount, Capacity, Command, Intent, Millicores, Node, NodeId, NodeStatus, Outcome, Revision, Timestamp};
+use uuid::Uuid;
+
+use super::TEXT_MAX;
+use crate::errors::ApiError;
+use crate::fields::{Field, Shape, Values};
+use crate::output::Out;
+use crate::resource::{Realm, Resource, Update, Writable};
+
+/// Hosts of the cluster, seen by every account, changed by admins.
+pub struct Nodes;
+
+/// A node as it is shown.
+pub struct NodeView {
+    node: Node,
+    role: &'static str,
+    leader: bool,
+    allocated: Capacity,
+}
+
+const TEXT: Shape = Shape::Text {
+    max: TEXT_MAX,
+    blank: false,
+};
+const CAPACITY: Shape = Shape::Other("{cpu: millicores, memory: bytes, replicas: integer}");
+
+impl Resource for Nodes {
+    type Model = Node;
+    type View = NodeView;
+
+    const FIELDS: &'static [Field<NodeView>] = &[
+        Field::read_only(
+            "id",
+            Shape::Integer { min: 1, max: i64::MAX },
+            "Its id, never used twice.",
+            |v| v.node.id.0.into(),
+        ),
+        Field::read_only("name", TEXT, "Unique in the cluster.", |v| (&v.node.name).into()),
+        Field::read_only("address", TEXT, "Where its peers reach it.", |v| {
+            v.node.peer_addr.to_string().into()
+        }),
+        Field::read_only(
+            "role",
+            Shape::Choice(&["voter", "learner"]),
+            "Its part in consensus.",
+            |v| v.role.into(),
+        ),
+        Field::read_only("leader", Shape::Boolean, "Whether it leads.", |v| v.leader.into()),
+        Field::read_only("version", TEXT, "Version of its daemon.", |v| (&v.node.version).into()),
+        Field::read_only("state", Shape::Choice(&["up", "down"]), "The cluster's verdict.", |v| {
+            match v.node.status {
+                NodeStatus::Up => "up",
+                NodeStatus::Down => "down",
+            }
+            .into()
+        }),
+        Field::optional(
+            "schedulable",
+            Shape::Boolean,
+            "Whether new replicas may be placed on it.",
+            |v| v.node.schedulable.into(),
+        ),
+        Field::read_only("capacity", CAPACITY, "What it can give.", |v| capacity(v.node.capacity)),
+        Field::read_only("allocated", CAPACITY, "What of that is promised.", |v| {
+            capacity(v.allocated)
+        }),
+        Field::read_only("api_url", TEXT, "Where clients reach its API.", |v| {
+            api_url(&v.node).into()
+        }),
+        Field::read_only("http_address", TEXT, "Where its proxy listens.", |v| {
+            v.node.http_addr.to_string().into()
+        }),
+        Field::read_only("runs_containers", Shape::Boolean, "Whether it runs containers.", |v| {
+            v.node.runs_agent.into()
+        }),
+        Field::read_only("joined_at", Shape::Time, "When it joined.", |v| v.node.joined_at.into()),
+        Field::read_only("changed_at", Shape::Time, "When the verdict last changed.", |v| {
+            v.node.changed_at.into()
+        }),
+    ];
+
+    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a Node> {
+        realm.state.nodes().collect()
+    }
+
+    fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Node> {
+        let number: u64 = id.parse().ok()?;
+        realm.state.node(NodeId(number)).filter(|_| number.to_string() == id)
+    }
+
+    fn view(realm: &Realm<'_>, model: &Node) -> NodeView {
+        let cluster = realm.cluster();
+        let votes = cluster.voters.iter().any(|voter| voter.node == model.id);
+        NodeView {
+            node: model.clone(),
+            role: if votes { "voter" } else { "learner" },
+            leader: cluster.leader == Some(model.id),
+            allocated: allocated(realm, model.id),
+        }
+    }
+
+    fn age(model: &Node) -> (Timestamp, Uuid) {
+        (model.joined_at, Uuid::from_u128(u128::from(model.id.0)))
+    }
+
+    fn revision(model: &Node) -> Option<Revision> {
+        Some(model.revision)
+    }
+}
+
+/// Where clients reach a node's API.
+pub(super) fn api_url(node: &Node) -> String {
+    format!("http://{}", node.api_addr)
+}
+
+/// What the replicas that should run on a node were promised.
+fn allocated(realm: &Realm<'_>, node: NodeId) -> Capacity {
+    let mut sum = Capacity::default();
+    for replica in realm
+        .state
+        .replicas_on(node)
+        .filter(|replica| replica.intent == Intent::Run)
+    {
+        sum.replicas += 1;
+        if let Some(deployment) = realm.state.deployment(replica.deployment) {
+            let promised = deployment.spec.container.resources;
+            sum.cpu = Millicores(sum.cpu.0.saturating_add(promised.cpu_reservation.0));
+            sum.memory = ByteCount(sum.memory.0.saturating_add(promised.memory_reservation.0));
+        }
+    }
+    sum
+}
+
+fn capacity(capacity: Capacity) -> Out {
+    Out::object([
+        ("cpu", capacity.cpu.0.into()),
+        ("memory", capacity.memory.0.into()),
+        ("replicas", capacity.replicas.into()),
+    ])
+}
+
+impl Writable for Nodes {
+    fn from_outcome(outcome: Outcome) -> Option<Node> {
+        match outcome {
+            Outcome::Resource(resource) => match *resource {
+                model::Resource::Node(node) => Some(node),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Update for Nodes {
+    fn update(own: &Node, mut values: Values) -> Result<Command, ApiError> {
+        Ok(Command::SetSchedulable(
+            own.id,
+            values.boolean("schedulable").unwrap_or(own.schedulable),
+        ))
+    }
+}

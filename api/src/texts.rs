@@ -1,0 +1,161 @@
+//! Every text that clients match on, in one place. The fixed ones hold character for character.
+
+use crate::json::{Value, repr};
+
+/// A field that must be sent is not there.
+pub const REQUIRED: &str = "This field is required.";
+/// `null` where it has no meaning.
+pub const NOT_NULL: &str = "This field may not be null.";
+/// An empty text, or one of white space only.
+pub const BLANK: &str = "This field may not be blank.";
+/// Not a string, nor a number that could be one.
+pub const NOT_A_STRING: &str = "Not a valid string.";
+/// U+0000 in a text.
+pub const NULL_CHARACTERS: &str = "Null characters are not allowed.";
+/// Not an integer.
+pub const NOT_AN_INTEGER: &str = "A valid integer is required.";
+/// Too much text to be an integer.
+pub const INTEGER_TOO_LONG: &str = "String value too large.";
+/// Not a boolean.
+pub const NOT_A_BOOLEAN: &str = "Must be a valid boolean.";
+/// `?project=` is not an id.
+pub const FILTER_NOT_A_UUID: &str = "Must be a valid UUID.";
+/// Two resources of one account with the same name.
+pub const NAME_TAKEN: &str = "The fields account, name must make a unique set.";
+/// Two domains with the same hostname.
+pub const HOSTNAME_TAKEN: &str = "domain with this hostname already exists.";
+/// `null` as the whole body.
+pub const NO_DATA: &str = "No data provided";
+/// No such object, or not yours.
+pub const NOT_FOUND: &str = "Not found.";
+/// No such page.
+pub const INVALID_PAGE: &str = "Invalid page.";
+/// No renderer fits the Accept header.
+pub const NOT_ACCEPTABLE: &str = "Could not satisfy the request Accept header.";
+/// Nothing was sent to tell who asks.
+pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
+/// An unknown, expired or revoked key.
+pub const INVALID_TOKEN: &str = "Invalid token.";
+/// `Bearer` alone.
+pub const TOKEN_EMPTY: &str = "Invalid token header. No credentials provided.";
+/// `Bearer` and two words.
+pub const TOKEN_SPACES: &str = "Invalid token header. Token string should not contain spaces.";
+/// `Bearer` and something that is not text.
+pub const TOKEN_CHARACTERS: &str = "Invalid token header. Token string should not contain invalid characters.";
+/// A key or an account without the right.
+pub const FORBIDDEN: &str = "You do not have permission to perform this action.";
+/// The object has moved on since the client read it.
+pub const PRECONDITION_FAILED: &str = "The object has changed since it was read. Read it again and retry.";
+/// Something of ours broke.
+pub const SERVER_ERROR: &str = "A server error occurred.";
+/// Not a moment in ISO 8601.
+pub const NOT_A_TIME: &str = "Datetime has wrong format. Use one of these formats instead: \
+    YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
+/// A moment that lies behind us.
+pub const NOT_IN_FUTURE: &str = "This moment has already passed.";
+/// Not the name of an environment variable.
+pub const BAD_ENV_NAME: &str = "Names of environment variables may not be empty or contain \"=\".";
+/// A domain stays in its project.
+pub const DOMAIN_STAYS: &str = "A domain cannot be moved to another project. Delete it and create it there.";
+
+/// A text with more than `max` code points.
+#[must_use]
+pub fn too_long(max: usize) -> String {
+    format!("Ensure this field has no more than {max} characters.")
+}
+
+/// A list or object with more than `max` members.
+#[must_use]
+pub fn too_many(max: usize) -> String {
+    format!("Ensure this field has no more than {max} elements.")
+}
+
+/// An integer below `min`.
+#[must_use]
+pub fn too_small(min: i64) -> String {
+    format!("Ensure this value is greater than or equal to {min}.")
+}
+
+/// An integer above `max`.
+#[must_use]
+pub fn too_large(max: i64) -> String {
+    format!("Ensure this value is less than or equal to {max}.")
+}
+
+/// Half of a surrogate pair in a text.
+#[must_use]
+pub fn surrogate(code: u16) -> String {
+    format!("Surrogate characters are not allowed: U+{code:04X}.")
+}
+
+/// A well-formed id of nothing that the client may refer to.
+#[must_use]
+pub fn no_such_object(sent: &str) -> String {
+    format!("Invalid pk \"{sent}\" - object does not exist.")
+}
+
+/// Not an id.
+#[must_use]
+pub fn not_a_uuid(sent: &Value) -> String {
+    format!("\u{201c}{}\u{201d} is not a valid UUID.", repr(sent))
+}
+
+/// A value of a type that can never be an id.
+#[must_use]
+pub fn incorrect_type(sent: &Value) -> String {
+    format!("Incorrect type. Expected pk value, received {}.", sent.type_name())
+}
+
+/// A body that is JSON but no object.
+#[must_use]
+pub fn not_an_object(sent: &Value) -> String {
+    format!("Invalid data. Expected a dictionary, but got {}.", sent.type_name())
+}
+
+/// A field that should hold an object.
+#[must_use]
+pub fn not_a_dictionary(sent: &Value) -> String {
+    format!("Expected a dictionary of items but got type \"{}\".", sent.type_name())
+}
+
+/// A field that should hold a list.
+#[must_use]
+pub fn not_a_list(sent: &Value) -> String {
+    format!("Expected a list of items but got type \"{}\".", sent.type_name())
+}
+
+/// Not one of the words a field knows.
+#[must_use]
+pub fn not_a_choice(sent: &Value) -> String {
+    format!("\"{}\" is not a valid choice.", repr(sent))
+}
+
+/// A method that a path does not know.
+#[must_use]
+pub fn method_not_allowed(method: &str) -> String {
+    format!("Method \"{method}\" not allowed.")
+}
+
+/// A body of a type that is not JSON.
+#[must_use]
+pub fn unsupported_media_type(sent: &str) -> String {
+    format!("Unsupported media type \"{sent}\" in request.")
+}
+
+/// A body that is not JSON.
+#[must_use]
+pub fn parse_error(why: &str) -> String {
+    format!("JSON parse error - {why}")
+}
+
+/// A body beyond the limit.
+#[must_use]
+pub fn body_too_large(limit: usize) -> String {
+    format!("The request body is larger than {limit} bytes.")
+}
+
+/// As many active keys as an account may have.
+#[must_use]
+pub fn too_many_keys(max: u32) -> String {
+    format!("An account may have at most {max} active API keys. Revoke one first.")
+}

@@ -1,0 +1,3 @@
+//! What is derived when something is shown.
+
+pub mod service_status;

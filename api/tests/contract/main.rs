@@ -1,0 +1,108 @@
+//! The public contract, case by case. The cases know a [`target::Target`] only, so that they can be put to a router in
+//! this process as well as to a real cluster.
+
+mod bodies;
+mod credentials;
+mod envelope;
+mod fake;
+mod ids;
+mod in_process;
+mod lists;
+mod over_http;
+mod resources;
+mod target;
+mod values;
+mod weather;
+
+/// Each case against a fresh control plane in memory: once straight into the router, once through a socket.
+macro_rules! cases {
+    ($($module:ident { $($case:ident),* $(,)? })*) => {
+        mod straight {$(
+            mod $module {$(
+                #[tokio::test]
+                async fn $case() {
+                    let target = crate::in_process::InProcess::new();
+                    crate::$module::$case(&crate::target::Api::new(&target)).await;
+                }
+            )*}
+        )*}
+
+        mod through_a_socket {$(
+            mod $module {$(
+                #[tokio::test]
+                async fn $case() {
+                    let target = crate::over_http::OverHttp::of(&crate::in_process::InProcess::new()).await;
+                    crate::$module::$case(&crate::target::Api::new(&target)).await;
+                }
+            )*}
+        )*}
+    };
+}
+
+cases! {
+    envelope {
+        a_missing_slash_is_redirected_before_anything_else,
+        unknown_paths_are_404_before_credentials,
+        the_format_parameter,
+        the_accept_header,
+        indent_pretty_prints,
+        methods_and_allow,
+        head_has_the_status_of_get,
+        the_first_check_that_fails_answers,
+        health_needs_no_key,
+    }
+    credentials {
+        headers,
+        a_read_only_key_reads,
+        a_key_is_shown_once_and_works_until_it_is_revoked,
+        keys_are_checked_like_everything_else,
+        an_account_has_at_most_ten_active_keys,
+        what_is_somebody_elses_is_not_there,
+        only_admins_manage_the_cluster,
+    }
+    bodies {
+        media_types,
+        no_body_is_an_empty_object,
+        get_and_delete_do_not_read_it,
+        what_is_not_json,
+        what_is_no_object,
+        charsets,
+        keys_of_the_object,
+        unknown_and_read_only_fields_are_ignored,
+        too_much_is_refused,
+    }
+    values {
+        required_fields,
+        every_failing_field_is_reported,
+        strings,
+        integers,
+        booleans,
+        references,
+        containers,
+        a_failed_request_changes_nothing,
+    }
+    ids {
+        every_spelling_of_an_id,
+        everything_else_is_not_found,
+        a_deleted_object_is_gone_at_once,
+    }
+    lists {
+        pages,
+        an_empty_list_has_a_page,
+        links_keep_the_other_parameters,
+        order,
+        the_project_filter,
+    }
+    resources {
+        services,
+        names_are_unique_within_the_account,
+        deployments,
+        domains,
+        routes,
+        what_is_in_use_stays,
+        projects,
+        times_and_ids,
+        nodes_and_cluster,
+        join_tokens,
+    }
+}

@@ -1,0 +1,52 @@
+//! What `chaos` can be asked for.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod lab;
+
+/// The demo of Goblins, and labs by hand.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts a cluster of three hosts, runs a service on it, takes the power from one host, and leaves it running.
+    Demo,
+    /// Stops and removes what `demo` started, also after one that failed half way.
+    DemoStop,
+    /// Runs the demo's steps for their figures alone, and removes everything.
+    Bench,
+    /// Hosts without anything on them, or with a cluster.
+    #[command(subcommand)]
+    Lab(lab::LabCommand),
+    /// The first process of a host; the lab starts it.
+    #[command(hide = true)]
+    HostInit {
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Does it; an error is printed with all its causes and makes the exit code 1.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let done = match arguments.command {
+        Command::Demo => chaos::demo::run().map_err(anyhow::Error::from),
+        Command::DemoStop => chaos::demo::stop().map_err(anyhow::Error::from),
+        Command::Bench => chaos::demo::bench().map_err(anyhow::Error::from),
+        Command::Lab(command) => lab::run(command),
+        Command::HostInit { name } => chaos::lab::init::run(&name).map_err(anyhow::Error::from),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chaos: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The harness: clusters of real daemons, each on a host of its own (namespaces of this machine), on real images from a
+//! real registry; and on top of it the demo and the system tests.
+//!
+//! A [`Lab`] is N hosts on one network; a [`Registry`] serves [`Image`]s in it; a [`Cluster`] runs one `goblins server`
+//! a host, and [`Client`] speaks to any of them over the public API.
+//!
+//! Needs root, Linux, iproute2 and util-linux. Nothing leaves the lab's own network.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("the harness builds hosts from Linux namespaces");
+
+pub mod client;
+pub mod cluster;
+pub mod command;
+pub mod demo;
+pub mod image;
+pub mod lab;
+pub mod paths;
+pub mod pid;
+pub mod registry;
+
+pub use client::Client;
+pub use cluster::Cluster;
+pub use image::Image;
+pub use lab::Lab;
+pub use registry::Registry;

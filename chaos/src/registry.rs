@@ -1,0 +1,182 @@
+//! A real registry (Debian's `docker-registry`) inside a lab, over plain HTTP.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::{Response, StatusCode};
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use crate::image::{Blob, Image};
+use crate::lab::{Lab, LabError, tail};
+use crate::pid::ProcessId;
+
+const PORT: u16 = 5000;
+const START_DEADLINE: Duration = Duration::from_secs(20);
+const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Why the registry does not serve an image.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// Its folder or configuration could not be written, or the program not started.
+    #[error("cannot start docker-registry with {}: is the package docker-registry installed (`make deps`)?", .0.display())]
+    Start(PathBuf, #[source] io::Error),
+    /// It ended or did not answer.
+    #[error("docker-registry does not answer at {address}: {log}")]
+    Silent {
+        /// Where it should listen.
+        address: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// A request got no answer.
+    #[error("cannot push {0}")]
+    Request(String, #[source] reqwest::Error),
+    /// A request got the wrong answer.
+    #[error("the registry answered {status} while {what} was pushed: {body}")]
+    Refused {
+        /// The image.
+        what: String,
+        /// HTTP status.
+        status: StatusCode,
+        /// The answer's body.
+        body: String,
+    },
+    /// The lab could not be used.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+}
+
+/// A registry that runs until its lab goes down.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    address: String,
+    process: ProcessId,
+    http: reqwest::Client,
+}
+
+impl Registry {
+    /// Starts it beside the hosts, where all of them reach it, and waits until it answers.
+    pub async fn start(lab: &mut Lab) -> Result<Self, RegistryError> {
+        let folder = lab.state().join("registry");
+        let config = folder.join("config.yml");
+        let start = |error| RegistryError::Start(config.clone(), error);
+        fs::create_dir_all(folder.join("data")).map_err(start)?;
+        let address = format!("{}:{PORT}", lab.network().gateway());
+        fs::write(
+            &config,
+            configuration(&folder.join("data").display().to_string(), &address),
+        )
+        .map_err(start)?;
+        let log_path = folder.join("log");
+        let log = fs::File::create(&log_path).map_err(start)?;
+        let log_too = log.try_clone().map_err(start)?;
+
+        let mut command = Command::new("setsid");
+        command
+            .arg("nsenter")
+            .arg(format!("--net={}", lab.network().namespace_file()));
+        command.args(["docker-registry", "serve"]).arg(&config);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(log_too)
+            .spawn()
+            .map_err(start)?;
+        let process = ProcessId::of(child.id().cast_signed());
+        std::thread::spawn(move || child.wait());
+        let silent = || RegistryError::Silent {
+            address: address.clone(),
+            log: tail(&log_path, 5),
+        };
+        let process = process.ok_or_else(silent)?;
+        lab.adopt(process)?;
+
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_DEADLINE).build();
+        let http = http.map_err(|error| RegistryError::Request(address.clone(), error))?;
+        let end = Instant::now() + START_DEADLINE;
+        let probe = format!("http://{address}/v2/");
+        while !http
+            .get(&probe)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            if Instant::now() > end || !process.alive() {
+                return Err(silent());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(Self { address, process, http })
+    }
+
+    /// `HOST:PORT`, as `--insecure-registry` takes it.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Kills it, as for a test of an unreachable registry.
+    pub fn stop(&self) {
+        self.process.signal(nix::sys::signal::Signal::SIGKILL);
+        self.process.wait_gone(START_DEADLINE);
+    }
+
+    /// Pushes `image` as `name:tag`; gives the reference by which a service names it.
+    pub async fn push(&self, name: &str, tag: &str, image: &Image) -> Result<String, RegistryError> {
+        let reference = format!("{}/{name}:{tag}", self.address);
+        for blob in &image.blobs {
+            self.push_blob(name, blob, &reference).await?;
+        }
+        let url = format!("http://{}/v2/{name}/manifests/{tag}", self.address);
+        let put = self.http.put(url).header(CONTENT_TYPE, image.manifest.media_type);
+        self.send(put.body(image.manifest.bytes.clone()), &reference).await?;
+        Ok(reference)
+    }
+
+    async fn push_blob(&self, name: &str, blob: &Blob, reference: &str) -> Result<(), RegistryError> {
+        let base = format!("http://{}/v2/{name}/blobs", self.address);
+        let known = self.http.head(format!("{base}/{}", blob.digest)).send().await;
+        if known.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        let answer = self.send(self.http.post(format!("{base}/uploads/")), reference).await?;
+        let location = answer
+            .headers()
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let joint = if location.contains('?') { '&' } else { '?' };
+        let url = format!("{location}{joint}digest={}", blob.digest);
+        self.send(self.http.put(url).body(blob.bytes.clone()), reference)
+            .await?;
+        Ok(())
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, what: &str) -> Result<Response, RegistryError> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| RegistryError::Request(what.to_owned(), error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(RegistryError::Refused {
+            what: what.to_owned(),
+            status: answer.status(),
+            body: answer.text().await.unwrap_or_default(),
+        })
+    }
+}
+
+fn configuration(data: &str, address: &str) -> String {
+    format!(
+        "version: 0.1\n\
+         log: {{level: warn}}\n\
+         storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}\n\
+         http: {{addr: \"{address}\", host: \"http://{address}\"}}\n"
+    )
+}

@@ -1,0 +1,9 @@
+//! The system tests: real daemons, real containers, hosts of their own. They need root; see `make test`.
+
+mod bad_flags;
+mod bad_input;
+mod common;
+mod fixture;
+mod hosting;
+mod lab;
+mod main_job;

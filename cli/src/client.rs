@@ -1,0 +1,74 @@
+//! Requests to the API, with errors that say what to do.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Method, StatusCode, Url};
+use serde_json::Value;
+
+const CONNECT: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// Talks to one node, which forwards what it cannot answer itself.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    key: String,
+}
+
+impl Client {
+    pub(crate) fn new(api: &str, key: &str) -> Result<Self> {
+        let base = Url::parse(api).ok().filter(Url::has_host);
+        let base = base.with_context(|| format!("--api {api:?}: give a URL, such as http://127.0.0.1:7400"))?;
+        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER).no_proxy().build();
+        Ok(Self { http: http.context("cannot set up HTTP")?, base, key: key.to_owned() })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// Every object of a list, over all its pages.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>> {
+        let mut found = Vec::new();
+        for page in 1.. {
+            let answer = self.get(&format!("{path}?page={page}")).await?;
+            let results = answer["results"].as_array().with_context(|| format!("{path} answered no list"))?;
+            found.extend(results.iter().cloned());
+            if answer["next"].is_null() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let url = self.base.join(path).with_context(|| format!("{path} cannot be asked of {}", self.base))?;
+        let mut request = self.http.request(method, url.clone()).bearer_auth(&self.key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.with_context(|| {
+            format!("no answer from {}; is a node running there? --api or GOBLINS_API names another", self.base)
+        })?;
+        let status = answer.status();
+        let text = answer.text().await.with_context(|| format!("the answer from {url} broke off"))?;
+        if status == StatusCode::UNAUTHORIZED {
+            bail!("{} does not accept this API key ({})", self.base, detail(&text));
+        }
+        if !status.is_success() {
+            bail!("{url} answered {status}: {}", detail(&text));
+        }
+        serde_json::from_str(&text).with_context(|| format!("{url} answered something that is not JSON"))
+    }
+}
+
+fn detail(text: &str) -> String {
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    let detail = json.and_then(|it| it["detail"].as_str().map(ToOwned::to_owned));
+    detail.unwrap_or_else(|| text.chars().take(500).collect())
+}

@@ -1,0 +1,103 @@
+//! The commands and the flags that all of them share.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::client::Client;
+use crate::{status, token};
+
+/// How clients find the cluster and show who they are.
+#[derive(Clone, Debug, Args)]
+pub struct Connection {
+    /// Where any node's API listens
+    #[arg(long, env = "GOBLINS_API", value_name = "URL", default_value = "http://127.0.0.1:7400")]
+    pub(crate) api: String,
+    /// An API key
+    #[arg(long, env = "GOBLINS_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+/// What a client can ask for.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show the cluster's nodes, leader, term and indexes
+    Status {
+        /// Whom to ask, and as whom
+        #[command(flatten)]
+        connection: Connection,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tokens that let hosts join
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What can be done with join tokens.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a join token and print it; it is shown only once
+    Create {
+        /// Whom to ask, and as whom
+        #[command(flatten)]
+        connection: Connection,
+        /// How long it can be used, such as 90s, 30m, 12h or 7d
+        #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span)]
+        ttl: Duration,
+    },
+}
+
+/// Runs a client command to its end.
+///
+/// # Errors
+/// When the cluster cannot be reached, refuses, or answers something unexpected; the text says which and what to do.
+pub fn run(command: Command) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(async {
+        match command {
+            Command::Status { connection, json } => status::show(&client(connection)?, json).await,
+            Command::Token(TokenCommand::Create { connection, ttl }) => {
+                token::create(&client(connection)?, ttl).await
+            }
+        }
+    })
+}
+
+fn client(connection: Connection) -> Result<Client> {
+    match connection.key {
+        Some(key) => Client::new(&connection.api, &key),
+        None => bail!("give an API key with --key or GOBLINS_API_KEY; the first node wrote or printed one when it began"),
+    }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number and a unit, such as 90s, 30m, 12h or 7d".to_owned();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let span = number.checked_mul(seconds).filter(|it| *it > 0).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_a_number_and_a_unit() {
+        assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(span("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        for wrong in ["", "h", "90", "1w", "-1h", "0s", "1.5h", "99999999999999999999d", "999999999999999999d"] {
+            assert!(span(wrong).is_err(), "{wrong:?} is no span");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The client commands of the `goblins` binary. They use the public API and nothing else, so that whatever they can do
+//! any client can do.
+
+mod client;
+mod command;
+mod status;
+mod token;
+
+pub use command::{Command, run};

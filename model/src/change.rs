@@ -1,0 +1,86 @@
+//! The only way the state changes: whole resources are put or deleted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Account, AccountId, ApiKey, ApiKeyId, Cluster, Deployment, DeploymentId, Domain, DomainId, JoinToken, JoinTokenId,
+    Node, NodeId, Operation, OperationId, Project, ProjectId, Replica, ReplicaId, Route, RouteId, Service, ServiceId,
+};
+
+macro_rules! resources {
+    ($($(#[$doc:meta])* $name:ident($id:ty)),* $(,)?) => {
+        /// Any resource, whole.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Resource {
+            /// The cluster itself, of which there is one.
+            Cluster(Cluster),
+            $($(#[$doc])* $name($name)),*
+        }
+
+        /// The id of any resource.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Key {
+            /// The cluster itself, of which there is one.
+            Cluster,
+            $($(#[$doc])* $name($id)),*
+        }
+
+        impl Resource {
+            /// Its key.
+            #[must_use]
+            pub fn key(&self) -> Key {
+                match self {
+                    Self::Cluster(_) => Key::Cluster,
+                    $(Self::$name(it) => Key::$name(it.id)),*
+                }
+            }
+        }
+
+        $(impl From<$name> for Change {
+            fn from(it: $name) -> Self {
+                Self::Put(Resource::$name(it))
+            }
+        })*
+    };
+}
+
+resources! {
+    /// An account.
+    Account(AccountId),
+    /// An API key.
+    ApiKey(ApiKeyId),
+    /// A join token.
+    JoinToken(JoinTokenId),
+    /// A node.
+    Node(NodeId),
+    /// A project.
+    Project(ProjectId),
+    /// A service.
+    Service(ServiceId),
+    /// A domain.
+    Domain(DomainId),
+    /// A route.
+    Route(RouteId),
+    /// A deployment.
+    Deployment(DeploymentId),
+    /// A replica.
+    Replica(ReplicaId),
+    /// The result of a command.
+    Operation(OperationId),
+}
+
+/// One step from a state to the next. Storage writes exactly these; applying one cannot fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "nearly every change is a Put")]
+pub enum Change {
+    /// This resource is now like this.
+    Put(Resource),
+    /// This resource is gone.
+    Delete(Key),
+}
+
+impl From<Cluster> for Change {
+    fn from(it: Cluster) -> Self {
+        Self::Put(Resource::Cluster(it))
+    }
+}

@@ -1,0 +1,114 @@
+//! Nodes: joining, starting, and the leader's verdicts on them.
+
+use super::{Context, Decision};
+use crate::{Cluster, Generation, Kind, Node, NodeDraft, NodeId, NodeStatus, Outcome, Rejection};
+
+pub(super) fn join(
+    cx: &Context<'_>,
+    token_hash: Option<[u8; 32]>,
+    draft: &NodeDraft,
+) -> Result<Decision, Rejection> {
+    cx.require_system()?;
+    let Some(cluster) = cx.state.cluster() else { return Err(Rejection::BadJoinToken) };
+    if let Some(known) = cx.state.node_by_name(&draft.name).filter(|it| it.boot == draft.boot) {
+        // The same start of the same daemon asks again: its first answer was lost on the way.
+        return Ok(Decision::new(Vec::new(), Outcome::Node(known.id)));
+    }
+    check_token(cx, token_hash)?;
+    check_conflicts(cx, draft, None)?;
+    let id = cluster.next_node;
+    let next = Cluster { next_node: NodeId(id.0 + 1), ..cluster.clone() };
+    let node = Node {
+        id,
+        name: draft.name.clone(),
+        peer_addr: draft.peer_addr,
+        api_addr: draft.api_addr,
+        http_addr: draft.http_addr,
+        runs_agent: draft.runs_agent,
+        version: draft.version.clone(),
+        boot: draft.boot,
+        status: NodeStatus::Up,
+        lease: Generation(1),
+        schedulable: true,
+        capacity: draft.capacity,
+        joined_at: cx.now,
+        changed_at: cx.now,
+        revision: cx.revision,
+    };
+    Ok(Decision::new(vec![next.into(), node.into()], Outcome::Node(id)))
+}
+
+pub(super) fn start(cx: &Context<'_>, id: NodeId, draft: &NodeDraft) -> Result<Decision, Rejection> {
+    cx.require_system()?;
+    let known = find(cx, id)?;
+    check_conflicts(cx, draft, Some(id))?;
+    let node = Node {
+        name: draft.name.clone(),
+        peer_addr: draft.peer_addr,
+        api_addr: draft.api_addr,
+        http_addr: draft.http_addr,
+        runs_agent: draft.runs_agent,
+        version: draft.version.clone(),
+        boot: draft.boot,
+        capacity: draft.capacity,
+        ..known.clone()
+    };
+    Ok(verdict(cx, node, NodeStatus::Up))
+}
+
+pub(super) fn mark_down(cx: &Context<'_>, id: NodeId, lease: Generation) -> Result<Decision, Rejection> {
+    judge(cx, id, lease, NodeStatus::Down)
+}
+
+pub(super) fn mark_up(cx: &Context<'_>, id: NodeId, lease: Generation) -> Result<Decision, Rejection> {
+    judge(cx, id, lease, NodeStatus::Up)
+}
+
+pub(super) fn set_schedulable(cx: &Context<'_>, id: NodeId, schedulable: bool) -> Result<Decision, Rejection> {
+    cx.require_admin()?;
+    let node = Node { schedulable, revision: cx.revision, ..find(cx, id)?.clone() };
+    let outcome = Outcome::Resource(Box::new(crate::Resource::Node(node.clone())));
+    Ok(Decision::new(vec![node.into()], outcome))
+}
+
+/// A verdict counts only about the lease that the leader looked at.
+fn judge(cx: &Context<'_>, id: NodeId, lease: Generation, status: NodeStatus) -> Result<Decision, Rejection> {
+    cx.require_system()?;
+    let node = find(cx, id)?;
+    if node.lease != lease || node.status == status {
+        return Err(Rejection::Stale);
+    }
+    Ok(verdict(cx, node.clone(), status))
+}
+
+fn verdict(cx: &Context<'_>, node: Node, status: NodeStatus) -> Decision {
+    let changed_at = if node.status == status { node.changed_at } else { cx.now };
+    Decision::done(vec![Node { status, lease: node.lease.next(), changed_at, revision: cx.revision, ..node }.into()])
+}
+
+fn find<'a>(cx: &Context<'a>, id: NodeId) -> Result<&'a Node, Rejection> {
+    let id_as_uuid = uuid::Uuid::from_u128(u128::from(id.0));
+    cx.state.node(id).ok_or(Rejection::NotFound { kind: Kind::Node, id: id_as_uuid })
+}
+
+fn check_token(cx: &Context<'_>, token_hash: Option<[u8; 32]>) -> Result<(), Rejection> {
+    let good = match token_hash {
+        Some(hash) => cx.state.join_tokens().any(|it| it.hash == hash && it.expires_at > cx.now),
+        None => cx.state.nodes().next().is_none(),
+    };
+    if good { Ok(()) } else { Err(Rejection::BadJoinToken) }
+}
+
+fn check_conflicts(cx: &Context<'_>, draft: &NodeDraft, own: Option<NodeId>) -> Result<(), Rejection> {
+    let others = || cx.state.nodes().filter(|it| Some(it.id) != own);
+    let conflict = |what: String, node: &Node| {
+        Err(Rejection::NodeConflict(format!("{what} belongs to node {} (id {}) of this cluster", node.name, node.id)))
+    };
+    if let Some(node) = others().find(|it| it.name == draft.name) {
+        return conflict(format!("the node name {:?}", draft.name), node);
+    }
+    if let Some(node) = others().find(|it| it.peer_addr == draft.peer_addr) {
+        return conflict(format!("the peer address {}", draft.peer_addr), node);
+    }
+    Ok(())
+}

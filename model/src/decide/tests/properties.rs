@@ -1,0 +1,149 @@
+//! Random histories: a refusal is inert, applying is deterministic, and a state rebuilt from its resources is the same
+//! state with the same indexes.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Change, Key, RoutePatch, ServicePatch, decide};
+
+/// One random step. Numbers pick among what exists, so that most commands reach something.
+#[derive(Clone, Debug)]
+enum Step {
+    Service(u8),
+    Patch(usize, u8),
+    Delete(usize),
+    Domain(u8),
+    DeleteDomain(usize),
+    Route(usize, usize),
+    MoveRoute(usize, usize),
+    Node(u16),
+    Down(usize),
+    Place(usize, usize),
+    Retire(usize),
+    Report(usize, u8),
+    Key(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pick = 0usize..8;
+    prop_oneof![
+        (0u8..6).prop_map(Step::Service),
+        (pick.clone(), any::<u8>()).prop_map(|(a, b)| Step::Patch(a, b)),
+        pick.clone().prop_map(Step::Delete),
+        (0u8..6).prop_map(Step::Domain),
+        pick.clone().prop_map(Step::DeleteDomain),
+        (pick.clone(), pick.clone()).prop_map(|(a, b)| Step::Route(a, b)),
+        (pick.clone(), pick.clone()).prop_map(|(a, b)| Step::MoveRoute(a, b)),
+        (1u16..5).prop_map(Step::Node),
+        pick.clone().prop_map(Step::Down),
+        (pick.clone(), pick.clone()).prop_map(|(a, b)| Step::Place(a, b)),
+        pick.clone().prop_map(Step::Retire),
+        (pick.clone(), 0u8..6).prop_map(|(a, b)| Step::Report(a, b)),
+        any::<u8>().prop_map(Step::Key),
+    ]
+}
+
+fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
+    let state = &log.state;
+    let admin = Actor::Account(log.account());
+    let service = |n: usize| state.services().nth(n);
+    Some(match *step {
+        Step::Service(n) => (admin, Command::CreateService(draft(&format!("s{n}")))),
+        Step::Patch(n, v) => {
+            let patch = ServicePatch {
+                image: (v % 2 == 0).then(|| format!("web:{v}")),
+                name: (v % 3 == 0).then(|| format!("s{}", v % 7)),
+                ..ServicePatch::default()
+            };
+            (admin, Command::UpdateService(service(n)?.id, patch))
+        }
+        Step::Delete(n) => (admin, Command::DeleteService(service(n)?.id)),
+        Step::Domain(n) => {
+            (admin, Command::CreateDomain(DomainDraft { hostname: format!("H{n}.test"), project: None }))
+        }
+        Step::DeleteDomain(n) => (admin, Command::DeleteDomain(state.domains().nth(n)?.id)),
+        Step::Route(d, s) => {
+            let (domain, service) = (state.domains().nth(d)?.id, service(s)?.id);
+            (admin, Command::CreateRoute(RouteDraft { path: "/".to_owned(), enabled: true, domain, service }))
+        }
+        Step::MoveRoute(r, s) => {
+            let patch = RoutePatch { service: Some(service(s)?.id), ..RoutePatch::default() };
+            (admin, Command::UpdateRoute(state.routes().nth(r)?.id, patch))
+        }
+        Step::Node(n) => {
+            let token_hash = state.nodes().next().map(|_| [7; 32]);
+            (Actor::System, Command::JoinNode { token_hash, draft: node_draft(&format!("n{n}"), n * 10, 1) })
+        }
+        Step::Down(n) => {
+            let node = state.nodes().nth(n)?;
+            (Actor::System, Command::MarkNodeDown(node.id, node.lease))
+        }
+        Step::Place(s, n) => {
+            let (service, node) = (service(s)?, state.nodes().nth(n)?.id);
+            let actions = vec![PlanAction::Place { deployment: service.deployment, node }];
+            (Actor::System, Command::ApplyPlan { service: service.id, seen: service.touched, actions })
+        }
+        Step::Retire(n) => {
+            let replica = state.replicas().nth(n)?;
+            let seen = state.service(replica.service)?.touched;
+            let actions = vec![PlanAction::Retire(replica.id)];
+            (Actor::System, Command::ApplyPlan { service: replica.service, seen, actions })
+        }
+        Step::Report(n, phase) => {
+            let replica = state.replicas().nth(n)?;
+            let phases =
+                [Phase::Assigned, Phase::Pulling, Phase::Starting, Phase::Ready, Phase::Failed, Phase::Stopped];
+            let reports = vec![report(replica, phases[usize::from(phase) % phases.len()])];
+            (Actor::System, Command::ReportReplicas { node: replica.node, boot: Uuid::from_u128(1), reports })
+        }
+        Step::Key(n) => {
+            let account = log.account();
+            let command = Command::CreateApiKey {
+                account,
+                name: "k".to_owned(),
+                hash: [n; 32],
+                scope: Scope::Full,
+                expires_at: None,
+            };
+            (admin, command)
+        }
+    })
+}
+
+fn is_record(change: &Change) -> bool {
+    matches!(change, Change::Put(Resource::Operation(_)) | Change::Delete(Key::Operation(_)))
+}
+
+proptest! {
+    #[test]
+    fn histories_converge(steps in prop::collection::vec(step(), 1..60)) {
+        let mut log = Log::new();
+        log.admin(Command::CreateJoinToken { hash: [7; 32], expires_at: Timestamp(u64::MAX) }).expect("a token");
+        let mut other = log.state.clone();
+        for step in &steps {
+            let Some((actor, command)) = command(&log, step) else { continue };
+            let envelope = log.envelope(actor, command);
+            let revision = Revision(log.index + 1);
+            let (changes, result) = entry_changes(&log.state, revision, &envelope);
+            prop_assert_eq!(&(changes.clone(), result.clone()), &entry_changes(&other, revision, &envelope));
+            if result.is_err() {
+                prop_assert!(changes.iter().all(is_record), "a refusal changes nothing: {:?}", changes);
+            }
+            if let Ok(Decision { changes: decided, .. }) = decide(&log.state, revision, &envelope) {
+                prop_assert!(changes.starts_with(&decided));
+            }
+            let applied = log.apply(&envelope);
+            prop_assert_eq!(applied, result);
+            other.apply(revision, envelope.at, &changes);
+        }
+        let rebuilt = State::from_resources(log.state.revision(), log.state.now(), log.state.resources());
+        prop_assert_eq!(format!("{:?}", &rebuilt), format!("{:?}", &log.state), "indexes are derived from the tables");
+        prop_assert_eq!(&other, &log.state);
+        for replica in log.state.replicas() {
+            prop_assert!(log.state.node(replica.node).is_some(), "a replica is on a node that exists");
+        }
+        for route in log.state.routes() {
+            prop_assert!(log.state.domain(route.domain).is_some() && log.state.service(route.service).is_some());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Why a command was refused. A refused command changes nothing. Texts for clients are made at the border.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// A kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// [`crate::Account`]
+    Account,
+    /// [`crate::ApiKey`]
+    ApiKey,
+    /// [`crate::Project`]
+    Project,
+    /// [`crate::Service`]
+    Service,
+    /// [`crate::Domain`]
+    Domain,
+    /// [`crate::Route`]
+    Route,
+    /// [`crate::Deployment`]
+    Deployment,
+    /// [`crate::Node`]
+    Node,
+    /// [`crate::Replica`]
+    Replica,
+    /// A configuration.
+    Config,
+    /// A secret.
+    Secret,
+}
+
+/// A field that refers to another resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Field {
+    /// `project`
+    Project,
+    /// `domain`
+    Domain,
+    /// `service`
+    Service,
+    /// `config`
+    Config,
+    /// `secret`
+    Secret,
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Rejection {
+    /// The object acted on does not exist, or belongs to somebody else.
+    #[error("no such {kind:?}: {id}")]
+    NotFound {
+        /// What was looked for.
+        kind: Kind,
+        /// Under which id.
+        id: Uuid,
+    },
+    /// A field names an object that does not exist or belongs to somebody else. All such fields are reported together.
+    #[error("referenced objects do not exist: {0:?}")]
+    BadReferences(Vec<(Field, Uuid)>),
+    /// Another resource of this kind has this name in the account.
+    #[error("the name is taken by another {0:?} of this account")]
+    NameTaken(Kind),
+    /// Another domain, of whichever account, has this hostname.
+    #[error("the hostname is taken")]
+    HostnameTaken,
+    /// The object is still used.
+    #[error("{kind:?} is in use by {used_by}")]
+    InUse {
+        /// What was to be deleted.
+        kind: Kind,
+        /// By what: a list for people.
+        used_by: String,
+    },
+    /// The account has as many active keys as it may have.
+    #[error("at most {0} active API keys")]
+    TooManyKeys(u32),
+    /// The plan was made from a state that has moved on; plan again.
+    #[error("the state has moved on since this was planned")]
+    Stale,
+    /// The object is not at the revision that the client named.
+    #[error("the object has changed since it was read")]
+    PreconditionFailed,
+    /// A report from a node that the state does not expect it from.
+    #[error("node {node} reported under a boot id that is not its newest")]
+    WrongBoot {
+        /// Who reported.
+        node: u64,
+    },
+    /// The join token is unknown or expired.
+    #[error("the join token is unknown or expired")]
+    BadJoinToken,
+    /// Another node has this name or this address.
+    #[error("{0}")]
+    NodeConflict(String),
+    /// The cluster exists already.
+    #[error("the cluster has already been initialised")]
+    AlreadyInitialised,
+    /// The actor may not do this.
+    #[error("not permitted")]
+    Forbidden,
+}

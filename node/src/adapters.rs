@@ -1,0 +1,115 @@
+//! The ports of the other rooms, over consensus and the proxy.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use agent::{Drainer, ReportError, Reporter};
+use api::{ClusterView, ControlPlane, MemberView, Readiness};
+use async_trait::async_trait;
+use model::{Actor, Command, NodeId, ReplicaId, ReplicaReport, State, Timestamp};
+use proxy::ProxyHandle;
+use raft::Cluster;
+use uuid::Uuid;
+
+/// The wall clock, for stamping.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// The API's way to consensus.
+pub(crate) struct Control(pub(crate) Cluster);
+
+#[async_trait]
+impl ControlPlane for Control {
+    async fn submit(&self, actor: Actor, command: Command) -> Result<api::Submitted, api::SubmitError> {
+        match self.0.submit(actor, command).await {
+            Ok(done) => {
+                Ok(api::Submitted { outcome: done.outcome, revision: done.revision, state: self.0.local() })
+            }
+            Err(raft::SubmitError::Rejected(rejection)) => Err(api::SubmitError::Rejected(rejection)),
+            Err(raft::SubmitError::Unavailable(why)) => Err(api::SubmitError::Unavailable(why)),
+            Err(error @ raft::SubmitError::OutcomeUnknown { operation }) => {
+                Err(api::SubmitError::OutcomeUnknown { operation, reason: error.to_string() })
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<State, api::Unavailable> {
+        self.0.read().await.map_err(|error| api::Unavailable(error.0))
+    }
+
+    fn local(&self) -> State {
+        self.0.local()
+    }
+
+    fn staleness(&self) -> Duration {
+        self.0.staleness().unwrap_or(Duration::MAX)
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn cluster(&self) -> ClusterView {
+        let status = self.0.status();
+        let member =
+            |it: raft::Member| MemberView { node: it.id, matched_index: it.matched, lag: it.lag };
+        ClusterView {
+            node: status.node_id,
+            healthy: status.leader.is_some() && self.0.staleness().is_some_and(|it| it < STALE),
+            term: status.term,
+            leader: status.leader,
+            commit_index: status.commit_index.unwrap_or(0),
+            applied_index: status.applied_index.unwrap_or(0),
+            voters: status.voters.into_iter().map(member).collect(),
+            learners: status.learners.into_iter().map(member).collect(),
+        }
+    }
+
+    fn readiness(&self) -> Readiness {
+        match (self.0.status().leader, self.0.staleness()) {
+            (None, _) => Readiness::Waiting("no leader is known; a majority of the voters has to be up".to_owned()),
+            (Some(leader), None) => Readiness::Waiting(format!("no word from the leader, node {leader}, yet")),
+            (Some(leader), Some(age)) if age >= STALE => {
+                Readiness::Waiting(format!("no word from the leader, node {leader}, for {} ms", age.as_millis()))
+            }
+            (Some(_), Some(_)) => Readiness::Ready,
+        }
+    }
+}
+
+/// Without word from a leader for this long, a node does not call itself ready.
+const STALE: Duration = Duration::from_secs(2);
+
+/// The agent's way to tell what became of its replicas.
+pub(crate) struct Reports {
+    pub(crate) cluster: Cluster,
+    pub(crate) node: NodeId,
+    pub(crate) boot: Uuid,
+}
+
+#[async_trait]
+impl Reporter for Reports {
+    async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError> {
+        let command = Command::ReportReplicas { node: self.node, boot: self.boot, reports };
+        let result = self.cluster.submit(Actor::System, command).await;
+        result.map(drop).map_err(|error| ReportError(chain(&error)))
+    }
+}
+
+/// The agent's way to keep requests away from a replica that is about to end.
+pub(crate) struct Drains(pub(crate) Arc<ProxyHandle>);
+
+#[async_trait]
+impl Drainer for Drains {
+    async fn drain(&self, replica: ReplicaId, limit: Duration) {
+        self.0.drain(replica, limit).await;
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |it| it.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,95 @@
+//! From the change feed to the host: the proxy's table and the agent's view.
+
+use std::sync::Arc;
+
+use agent::Wanted;
+use model::{Change, Key, NodeId, Resource, State, node_view};
+use planner::{RouteTable, reroute, routes};
+use proxy::ProxyHandle;
+use raft::{Batch, Cluster, Event};
+use tokio::sync::watch;
+
+/// Publishes a new table to the proxy with each change that reaches one of its entries. Ends when the node stops; the
+/// proxy then keeps its last table.
+pub(crate) async fn program_routes(cluster: Cluster, proxy: Arc<ProxyHandle>) {
+    let me = cluster.node_id();
+    let mut feed = cluster.watch();
+    let mut table = routes(&cluster.local(), me);
+    proxy.publish(table.clone());
+    while let Ok(event) = feed.next().await {
+        table = match event {
+            Event::Changes(batch) => follow(&table, &batch, me),
+            Event::Relist => routes(&cluster.local(), me),
+        };
+        proxy.publish(table.clone());
+    }
+}
+
+/// The first table was read after the feed was taken, so its first batches may be part of it already. Applying them
+/// again would take back what came later.
+fn follow(table: &RouteTable, batch: &Batch, me: NodeId) -> RouteTable {
+    if batch.after.revision() <= table.revision {
+        return table.clone();
+    }
+    if batch.before.revision() < table.revision {
+        return routes(&batch.after, me);
+    }
+    reroute(table, &batch.before, &batch.after, me, &batch.changes)
+}
+
+/// Feeds the agent with what this host should run. Nothing may be started until this node has caught up with the
+/// cluster once: what it remembers may be long past.
+pub(crate) async fn program_agent(cluster: Cluster, wanted: watch::Sender<Wanted>) {
+    let me = cluster.node_id();
+    let mut feed = cluster.watch();
+    wanted.send_replace(Wanted { view: view(&cluster.local(), me), may_start: false });
+    let mut state = catch_up(&cluster).await;
+    loop {
+        wanted.send_if_modified(|now| {
+            let next = Wanted { view: view(&state, me), may_start: true };
+            let differs = next.view.assignments != now.view.assignments || !now.may_start;
+            if differs {
+                *now = next;
+            }
+            differs
+        });
+        state = loop {
+            match feed.next().await {
+                Ok(Event::Changes(batch)) if batch.changes.iter().any(|it| concerns(it, &batch, me)) => break batch.after,
+                Ok(Event::Changes(_)) => {}
+                Ok(Event::Relist) => break cluster.local(),
+                Err(_) => return,
+            }
+        };
+    }
+}
+
+/// The agent keeps what runs until then; there is no reason to give up, and each try has its own deadline.
+async fn catch_up(cluster: &Cluster) -> State {
+    loop {
+        match cluster.read().await {
+            Ok(state) => return state,
+            Err(error) => tracing::warn!(%error, "this host starts no containers until it has caught up"),
+        }
+        // An unreachable cluster may answer at once; the next try is worth making when something has changed.
+        let mut leadership = cluster.leadership();
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), leadership.changed()).await;
+    }
+}
+
+fn concerns(change: &Change, batch: &Batch, me: NodeId) -> bool {
+    let here = |id| {
+        let on = |state: &State| state.replica(id).is_some_and(|it| it.node == me);
+        on(&batch.before) || on(&batch.after)
+    };
+    match change {
+        Change::Put(Resource::Replica(it)) => here(it.id),
+        Change::Delete(Key::Replica(id)) => here(*id),
+        // A deployment that goes takes its replicas' specs with it; they are marked in the same batch.
+        Change::Put(_) | Change::Delete(_) => false,
+    }
+}
+
+fn view(state: &State, me: NodeId) -> Arc<model::NodeView> {
+    Arc::new(node_view(state, me))
+}

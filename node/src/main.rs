@@ -1,0 +1,53 @@
+//! The `goblins` binary: `server` and `dev` run a node, everything else is a client of one.
+
+mod adapters;
+mod bootstrap;
+mod controllers;
+mod feeds;
+mod server;
+mod settings;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use settings::{DevArgs, ServerArgs};
+
+/// Runs containers on your own machines: one binary a host, no other servers.
+#[derive(Debug, Parser)]
+#[command(name = "goblins", version, propagate_version = true, arg_required_else_help = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node of a cluster. On an empty folder and without --join it founds a cluster of one.
+    Server(Box<ServerArgs>),
+    /// Run a cluster of one on loopback, to try things out.
+    Dev(DevArgs),
+    #[command(flatten)]
+    Client(cli::Command),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("goblins: another TLS provider was installed before ours; this is a bug");
+        return ExitCode::FAILURE;
+    }
+    let result = match args.command {
+        Command::Server(args) => settings::Settings::from_server(*args).and_then(server::run),
+        Command::Dev(args) => settings::Settings::from_dev(args).and_then(server::run),
+        Command::Client(command) => cli::run(command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("goblins: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

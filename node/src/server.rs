@@ -1,0 +1,194 @@
+//! A node from start to stop: open what can fail first, then wire the rooms together, then wait for the end.
+
+mod greeting;
+mod hosting;
+mod stop;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use model::{Capacity, NodeDraft};
+use planner::RouteTable;
+use proxy::{ProxyConfig, ProxyHandle};
+use raft::{Cluster, Start};
+use ring::hmac;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::adapters::Control;
+use crate::bootstrap::FirstKey;
+use crate::settings::{Birth, RateLimit, Settings, addresses};
+use crate::{controllers, feeds, telemetry};
+use hosting::Hosting;
+
+/// Name of the account that a new cluster begins with.
+const ADMIN: &str = "admin";
+/// How long requests in flight may take to end when the daemon stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Runs a node until it is told to stop, or cannot go on.
+pub(crate) fn run(settings: Settings) -> Result<()> {
+    telemetry::init(&settings.log, settings.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let result = runtime.block_on(Node::run(settings));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// A running node.
+struct Node {
+    cluster: Cluster,
+    proxy: Arc<ProxyHandle>,
+    hosting: Option<Hosting>,
+    tasks: JoinSet<()>,
+    api: tokio::task::JoinHandle<std::io::Result<()>>,
+    stop_api: CancellationToken,
+}
+
+impl Node {
+    async fn run(settings: Settings) -> Result<()> {
+        let mut signals = stop::Signals::listen()?;
+        let node = tokio::select! {
+            started = Self::start(&settings) => started?,
+            signal = signals.next() => bail!("stopped by {signal} before it had started"),
+        };
+        let reason = tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "stopping; containers go on");
+                None
+            }
+            reason = node.cluster.fatal() => Some(reason),
+        };
+        tokio::select! {
+            () = node.stop() => {}
+            signal = signals.next() => tracing::warn!(signal, "stopping at once"),
+        }
+        match reason {
+            None => Ok(()),
+            Some(reason) => bail!("this node cannot go on: {reason}"),
+        }
+    }
+
+    async fn start(settings: &Settings) -> Result<Self> {
+        let api_listener = TcpListener::bind(settings.api_addr).await.with_context(|| {
+            format!("cannot listen on --api-addr {}; is another program using it?", settings.api_addr)
+        })?;
+        addresses::require_free("--peer-addr", settings.peer_addr)?;
+        addresses::require_free("--http-addr", settings.http_addr)?;
+        let supervisor = match &settings.containers {
+            Some(containers) => hosting::supervise(settings, containers).await?,
+            None => None,
+        };
+        let draft = draft(settings);
+        let boot = draft.boot;
+        let (cluster, first_key) = join_or_found(settings, draft).await?;
+        tracing::info!(node = %cluster.node_id(), cluster = %cluster.cluster_id(), "takes part in its cluster");
+        let proxy = ProxyHandle::start(
+            ProxyConfig { http_addr: settings.http_addr, workers: workers(), hop_key: hop_key(&cluster.cluster_key()) },
+            RouteTable::default(),
+        )
+        .context("cannot start the proxy")?;
+        let proxy = Arc::new(proxy);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(feeds::program_routes(cluster.clone(), Arc::clone(&proxy)));
+        tasks.spawn(controllers::run(cluster.clone()));
+        let hosting = match &settings.containers {
+            Some(containers) => {
+                Some(hosting::start(settings, containers, supervisor, &cluster, &proxy, boot, &mut tasks).await?)
+            }
+            None => None,
+        };
+        let (api, stop_api) = serve_api(settings, &cluster, api_listener);
+        greeting::say(settings, first_key.as_ref());
+        Ok(Self { cluster, proxy, hosting, tasks, api, stop_api })
+    }
+
+    /// First no new work, then leadership to another, then what is under way; containers are left alone.
+    async fn stop(mut self) {
+        self.stop_api.cancel();
+        if let Some(hosting) = self.hosting.take() {
+            hosting.stop().await;
+        }
+        self.tasks.shutdown().await;
+        let _ = tokio::time::timeout(LAST_REQUESTS, &mut self.api).await;
+        self.cluster.shutdown().await;
+        self.proxy.shutdown(LAST_REQUESTS).await;
+    }
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Proves to another proxy that a request was handed over by a node of this cluster. Derived, so that the cluster key
+/// itself stays with what seals secrets.
+fn hop_key(cluster_key: &[u8; 32]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, cluster_key), b"goblins proxy hop, version 1");
+    let mut key = [0; 32];
+    key.copy_from_slice(tag.as_ref());
+    key
+}
+
+fn draft(settings: &Settings) -> NodeDraft {
+    let capacity = if settings.containers.is_some() { agent::capacity() } else { Capacity::default() };
+    NodeDraft {
+        name: settings.node_name.clone(),
+        peer_addr: settings.advertised(settings.peer_addr),
+        api_addr: settings.advertised(settings.api_addr),
+        http_addr: settings.advertised(settings.http_addr),
+        runs_agent: settings.containers.is_some(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: Uuid::new_v4(),
+        capacity,
+    }
+}
+
+/// Opens the folder and takes part. The key is that of a cluster that was founded just now.
+async fn join_or_found(settings: &Settings, draft: NodeDraft) -> Result<(Cluster, Option<FirstKey>)> {
+    let is_known = settings.data_dir.join("identity.json").exists();
+    let key = (settings.birth == Birth::Found && !is_known).then(FirstKey::random);
+    if let (Some(key), Some(path)) = (&key, &settings.bootstrap_key_file) {
+        key.write(path)?;
+    }
+    let start = match (&settings.birth, &key) {
+        (Birth::Join { addr, token }, _) => Start::Join { addr: addr.clone(), token: token.clone() },
+        (Birth::Found, Some(key)) => Start::New { admin: ADMIN.to_owned(), key_hash: key.hash() },
+        (Birth::Found, None) => Start::Existing,
+    };
+    let config = raft::Config {
+        data_dir: settings.data_dir.clone(),
+        listen: settings.peer_addr,
+        draft,
+        start,
+        timing: raft::Timing::default(),
+        services: None,
+    };
+    let cluster = Cluster::start(config).await?;
+    Ok((cluster, key))
+}
+
+fn serve_api(
+    settings: &Settings,
+    cluster: &Cluster,
+    listener: TcpListener,
+) -> (tokio::task::JoinHandle<std::io::Result<()>>, CancellationToken) {
+    let rate_limit = match settings.api_rate_limit {
+        RateLimit::Off => api::RateLimit::Off,
+        RateLimit::PerHour(n) => api::RateLimit::PerHour(n),
+    };
+    let config = api::ApiConfig { rate_limit, ..api::ApiConfig::default() };
+    let router = api::router(Arc::new(Control(cluster.clone())), config);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let task = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
+    (task, stop)
+}
+
+/// How a person reaches an address: `0.0.0.0` is no place to point a browser to.
+fn reachable(settings: &Settings, addr: SocketAddr) -> String {
+    format!("http://{}", settings.advertised(addr))
+}

@@ -1,0 +1,112 @@
+//! Running containers on this host: containerd, the network, the agent.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use agent::{
+    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, SuperviseConfig,
+    Supervisor, Wanted,
+};
+use anyhow::{Context, Result, bail};
+use proxy::ProxyHandle;
+use raft::Cluster;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::adapters::{Drains, Reports};
+use crate::feeds;
+use crate::settings::{Containers, Settings};
+
+/// Folder for what need not outlive a boot.
+const RUN_DIR: &str = "/run/goblins";
+
+/// The agent of this host, with its containerd if that is our own.
+pub(super) struct Hosting {
+    agent: Agent,
+    /// Watches our containerd for as long as it lives.
+    _supervisor: Option<Supervisor>,
+}
+
+impl Hosting {
+    /// Containers go on, and so does containerd.
+    pub(super) async fn stop(self) {
+        self.agent.stop().await;
+    }
+}
+
+/// Makes sure that there is a containerd before anything else begins.
+pub(super) async fn supervise(settings: &Settings, containers: &Containers) -> Result<Option<Supervisor>> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("running containers needs root; run as root, or with --no-agent for a node that runs none");
+    }
+    match &containers.socket {
+        Some(socket) if !socket.exists() => bail!(
+            "--containerd-socket {}: there is no such socket; is containerd running? Leave the flag out to have one of \
+             our own",
+            socket.display()
+        ),
+        Some(_) => Ok(None),
+        None => {
+            let config =
+                SuperviseConfig { data_dir: host_dir(settings), run_dir: PathBuf::from(RUN_DIR) };
+            let supervisor = Supervisor::start(&config).await;
+            supervisor.map(Some).context("cannot run containers; --no-agent makes this a node that runs none")
+        }
+    }
+}
+
+/// What containers need lies beside the cluster's data, whose folder belongs to consensus alone.
+fn host_dir(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("host")
+}
+
+pub(super) async fn start(
+    settings: &Settings,
+    containers: &Containers,
+    supervisor: Option<Supervisor>,
+    cluster: &Cluster,
+    proxy: &Arc<ProxyHandle>,
+    boot: Uuid,
+    tasks: &mut JoinSet<()>,
+) -> Result<Hosting> {
+    let host = host_dir(settings);
+    let socket = match (&containers.socket, &supervisor) {
+        (Some(socket), _) => socket.clone(),
+        (None, Some(supervisor)) => supervisor.socket().to_owned(),
+        (None, None) => bail!("there is no containerd to use; this is a bug"),
+    };
+    let short = cluster.cluster_id().0.simple().to_string()[..8].to_owned();
+    let runtime = Containerd::new(ContainerdConfig {
+        socket: socket.clone(),
+        namespace: format!("goblins-{short}"),
+        node: cluster.node_id(),
+        snapshotter: "overlayfs".to_owned(),
+        cgroup_parent: format!("/goblins-{short}-{}", cluster.node_id()),
+        runc_root: supervisor.as_ref().map(Supervisor::runc_root),
+        runtime_binary: None,
+        logs: host.join("logs"),
+        files: host.join("files"),
+        insecure_registries: containers.insecure_registries.clone(),
+    })?;
+    runtime.version().await.with_context(|| format!("containerd does not answer on {}", socket.display()))?;
+    let network = BridgeNetwork::new(NetworkConfig {
+        bridge: containers.bridge.clone(),
+        subnet: containers.subnet,
+        ..NetworkConfig::default()
+    });
+    let (feed, wanted) = watch::channel(Wanted::default());
+    tasks.spawn(feeds::program_agent(cluster.clone(), feed));
+    let reports = Reports { cluster: cluster.clone(), node: cluster.node_id(), boot };
+    let agent = Agent::start(
+        AgentConfig { node_name: settings.node_name.clone(), limits: Limits::default() },
+        Arc::new(runtime),
+        Arc::new(network),
+        wanted,
+        Arc::new(reports),
+        Arc::new(Drains(Arc::clone(proxy))),
+    )
+    .await
+    .context("cannot prepare this host's container network")?;
+    Ok(Hosting { agent, _supervisor: supervisor })
+}

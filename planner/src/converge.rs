@@ -1,0 +1,196 @@
+//! What one host does next so that its containers become those of its view.
+//!
+//! [`converge`] looks at what is wanted and what is there and names at most one step for each replica: the next one.
+//! The host carries it out, notes what came of it in [`Observed`], and asks again. Steps of different replicas do not
+//! wait for each other; a replica whose step is under way ([`Instance::busy`]) is left alone until it has ended.
+//!
+//! The order of a stop: the replica has left its own proxy's table already (its intent is `Stop`) -> drain -> SIGTERM
+//! -> grace -> SIGKILL -> remove -> release the address. A container that no assignment wants is stopped the same way.
+
+mod backoff;
+mod observed;
+mod report;
+mod step;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use model::{Assignment, Intent, NodeView, ReplicaId};
+
+pub use backoff::{pull_delay, restart_delay};
+pub use observed::{ContainerState, Failure, Health, ImageState, Instance, Moment, Observed};
+pub use step::{Plan, Step};
+
+/// The time spans that a host works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A container that does not answer on its port for this long has failed, although it is left running.
+    pub ready_deadline: Duration,
+    /// How long requests in flight may take to end before a container is told to stop.
+    pub drain: Duration,
+    /// After this long a SIGKILL that had no effect is repeated.
+    pub kill_again: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ready_deadline: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+            kill_again: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The next steps of a host, sorted, with what it has to report.
+///
+/// `may_start` is false until this host has caught up with the cluster: its view may then be an old one, so nothing is
+/// started and nothing that the view lacks is stopped; what runs is kept.
+#[must_use]
+pub fn converge(view: &NodeView, observed: &Observed, may_start: bool, now: Moment, limits: &Limits) -> Plan {
+    let mut round = Round {
+        observed,
+        may_start,
+        now,
+        limits,
+        plan: Plan::default(),
+        pulls: BTreeSet::new(),
+    };
+    let nothing = Instance::default();
+    for assignment in &view.assignments {
+        let id = assignment.replica.id;
+        let instance = observed.instances.get(&id).unwrap_or(&nothing);
+        if let Some(report) = report::report(assignment, instance, observed, &mut round) {
+            round.plan.reports.push(report);
+        }
+        match wants_to_run(assignment) {
+            Some(image) => round.run(id, image, assignment.replica.restarts, instance),
+            None => round.stop(id, instance),
+        }
+    }
+    if may_start {
+        let assigned: BTreeSet<_> = view
+            .assignments
+            .iter()
+            .map(|assignment| assignment.replica.id)
+            .collect();
+        for (id, instance) in observed.instances.iter().filter(|(id, _)| !assigned.contains(id)) {
+            round.stop(*id, instance);
+        }
+    }
+    round.finish()
+}
+
+/// The image of a replica that is to run; `None` for one that is to stop.
+fn wants_to_run(assignment: &Assignment) -> Option<&str> {
+    let deployment = assignment.deployment.as_ref()?;
+    (assignment.replica.intent == Intent::Run).then_some(deployment.spec.image.as_str())
+}
+
+struct Round<'a> {
+    observed: &'a Observed,
+    may_start: bool,
+    now: Moment,
+    limits: &'a Limits,
+    plan: Plan,
+    pulls: BTreeSet<String>,
+}
+
+impl Round<'_> {
+    fn run(&mut self, id: ReplicaId, image: &str, recorded_restarts: u32, it: &Instance) {
+        if it.busy || !self.may_start || it.container == ContainerState::Running || !self.due(it.hold_until) {
+            return;
+        }
+        let retry_at = it
+            .failure
+            .as_ref()
+            .map(|failure| failure.at.after(restart_delay(it.failures)));
+        if !self.due(retry_at) {
+            return;
+        }
+        match it.container {
+            ContainerState::Created | ContainerState::Exited => self.step(Step::Remove { replica: id }),
+            ContainerState::Absent | ContainerState::Running => {
+                if self.image_is_here(image) {
+                    let seen = it.restarts.max(recorded_restarts);
+                    let restarts = if it.failure.is_some() {
+                        seen.saturating_add(1)
+                    } else {
+                        seen
+                    };
+                    self.step(Step::Run { replica: id, restarts });
+                }
+            }
+        }
+    }
+
+    fn image_is_here(&mut self, image: &str) -> bool {
+        match self.observed.images.get(image) {
+            Some(ImageState::Present) => return true,
+            Some(ImageState::Pulling) => {}
+            Some(ImageState::Failed { at, attempts, .. }) => {
+                if self.due(Some(at.after(pull_delay(*attempts)))) {
+                    self.pulls.insert(image.to_owned());
+                }
+            }
+            None => {
+                self.pulls.insert(image.to_owned());
+            }
+        }
+        false
+    }
+
+    fn stop(&mut self, id: ReplicaId, it: &Instance) {
+        if it.busy || !self.due(it.hold_until) {
+            return;
+        }
+        match it.container {
+            ContainerState::Running => self.stop_running(id, it),
+            ContainerState::Created | ContainerState::Exited => self.step(Step::Remove { replica: id }),
+            ContainerState::Absent if it.networked => self.step(Step::ReleaseAddress { replica: id }),
+            ContainerState::Absent => {}
+        }
+    }
+
+    fn stop_running(&mut self, id: ReplicaId, it: &Instance) {
+        if !it.drained {
+            return self.step(Step::Drain {
+                replica: id,
+                limit: self.limits.drain,
+            });
+        }
+        let Some(terminated_at) = it.terminated_at else {
+            return self.step(Step::Terminate { replica: id });
+        };
+        let kill_at = match it.killed_at {
+            Some(killed_at) => killed_at.after(self.limits.kill_again),
+            None => terminated_at.after(it.stop_grace),
+        };
+        if self.due(Some(kill_at)) {
+            self.step(Step::Kill { replica: id });
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        self.plan.steps.push(step);
+    }
+
+    /// Whether this moment has come; if not, the plan is made again when it has.
+    fn due(&mut self, at: Option<Moment>) -> bool {
+        let Some(at) = at.filter(|at| *at > self.now) else {
+            return true;
+        };
+        self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |earlier| earlier.min(at)));
+        false
+    }
+
+    fn finish(self) -> Plan {
+        let Self { mut plan, pulls, .. } = self;
+        plan.steps.extend(pulls.into_iter().map(|image| Step::Pull { image }));
+        plan.steps.sort();
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests;

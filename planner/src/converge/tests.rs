@@ -1,0 +1,441 @@
+//! Plans against text, and a model host that carries plans out until nothing is left to do.
+
+mod host;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use expect_test::{Expect, expect};
+use model::{Phase, Reason};
+use proptest::prelude::*;
+
+use super::*;
+use host::{Host, assignment, replica};
+
+fn at(seconds: f64) -> Moment {
+    Moment(Duration::from_secs_f64(seconds))
+}
+
+fn reason(code: &str) -> Reason {
+    Reason {
+        code: code.to_owned(),
+        message: format!("{code} happened"),
+    }
+}
+
+fn running() -> Instance {
+    Instance {
+        container: ContainerState::Running,
+        networked: true,
+        address: Some(IpAddr::V4(Ipv4Addr::new(10, 213, 0, 2))),
+        health: Health::Ready,
+        stop_grace: Duration::from_secs(10),
+        ..Instance::default()
+    }
+}
+
+/// Ids are too long to read: only their last characters stay.
+fn print(plan: &Plan) -> String {
+    let mut lines: Vec<_> = plan.steps.iter().map(|step| format!("{step:?}")).collect();
+    lines.extend(plan.reports.iter().map(|it| {
+        let reason = it.reason.as_ref().map(|it| format!(" {}", it.code)).unwrap_or_default();
+        let address = it.address.map(|it| format!(" at {it}")).unwrap_or_default();
+        format!(
+            "report {}: {:?}{reason}{address}, {} restarts",
+            it.replica, it.phase, it.restarts
+        )
+    }));
+    lines.extend(plan.wake_at.map(|at| format!("wake at {:?}", at.0)));
+    lines.join("\n").replace("00000000-0000-0000-0000-00000000000", "")
+}
+
+fn check(wanted: &[(u128, Intent, Phase)], there: &[(u128, Instance)], now: f64, expected: &Expect) {
+    check_images(wanted, there, ImageState::Present, true, now, expected);
+}
+
+fn check_images(
+    wanted: &[(u128, Intent, Phase)],
+    there: &[(u128, Instance)],
+    image: ImageState,
+    may_start: bool,
+    now: f64,
+    expected: &Expect,
+) {
+    let assignments = wanted
+        .iter()
+        .map(|(n, intent, phase)| assignment(*n, *intent, *phase))
+        .collect();
+    let view = NodeView {
+        assignments,
+        ..NodeView::default()
+    };
+    let observed = Observed {
+        instances: there.iter().map(|(n, it)| (replica(*n), it.clone())).collect(),
+        images: [("app:1".to_owned(), image)].into(),
+    };
+    let plan = converge(&view, &observed, may_start, at(now), &Limits::default());
+    expected.assert_eq(&print(&plan));
+}
+
+#[test]
+fn a_new_replica_waits_for_its_image_then_starts() {
+    let new = [(1, Intent::Run, Phase::Assigned), (2, Intent::Run, Phase::Assigned)];
+    let view = NodeView {
+        assignments: new
+            .iter()
+            .map(|(n, intent, phase)| assignment(*n, *intent, *phase))
+            .collect(),
+        ..NodeView::default()
+    };
+    let plan = converge(&view, &Observed::default(), true, at(0.0), &Limits::default());
+    expect![[r#"
+        Pull { image: "app:1" }
+        report 1: Pulling, 0 restarts
+        report 2: Pulling, 0 restarts"#]]
+    .assert_eq(&print(&plan));
+    check_images(
+        &new,
+        &[],
+        ImageState::Pulling,
+        true,
+        1.0,
+        &expect![[r#"
+        report 1: Pulling, 0 restarts
+        report 2: Pulling, 0 restarts"#]],
+    );
+    check(
+        &new,
+        &[],
+        1.0,
+        &expect![[r#"
+        Run { replica: ReplicaId(1), restarts: 0 }
+        Run { replica: ReplicaId(2), restarts: 0 }
+        report 1: Starting, 0 restarts
+        report 2: Starting, 0 restarts"#]],
+    );
+}
+
+#[test]
+fn an_image_that_cannot_be_had_is_told_and_asked_for_again_later() {
+    let new = [(1, Intent::Run, Phase::Pulling)];
+    let failed = || ImageState::Failed {
+        reason: reason("image_not_found"),
+        at: at(10.0),
+        attempts: 2,
+    };
+    check_images(
+        &new,
+        &[],
+        failed(),
+        true,
+        11.0,
+        &expect![[r#"
+        report 1: Failed image_not_found, 0 restarts
+        wake at 14s"#]],
+    );
+    check_images(
+        &new,
+        &[],
+        failed(),
+        true,
+        14.0,
+        &expect![[r#"
+        Pull { image: "app:1" }
+        report 1: Failed image_not_found, 0 restarts"#]],
+    );
+}
+
+#[test]
+fn a_stop_goes_step_by_step() {
+    let stop = [(1, Intent::Stop, Phase::Ready)];
+    let mut it = running();
+    check(
+        &stop,
+        &[(1, it.clone())],
+        100.0,
+        &expect!["Drain { replica: ReplicaId(1), limit: 30s }"],
+    );
+    it.drained = true;
+    check(
+        &stop,
+        &[(1, it.clone())],
+        100.0,
+        &expect!["Terminate { replica: ReplicaId(1) }"],
+    );
+    it.terminated_at = Some(at(100.0));
+    check(&stop, &[(1, it.clone())], 101.0, &expect!["wake at 110s"]);
+    check(
+        &stop,
+        &[(1, it.clone())],
+        110.0,
+        &expect!["Kill { replica: ReplicaId(1) }"],
+    );
+    it.killed_at = Some(at(110.0));
+    check(&stop, &[(1, it.clone())], 111.0, &expect!["wake at 115s"]);
+    it.container = ContainerState::Exited;
+    check(
+        &stop,
+        &[(1, it.clone())],
+        111.0,
+        &expect!["Remove { replica: ReplicaId(1) }"],
+    );
+    it.container = ContainerState::Absent;
+    check(
+        &stop,
+        &[(1, it.clone())],
+        111.0,
+        &expect!["ReleaseAddress { replica: ReplicaId(1) }"],
+    );
+    it.networked = false;
+    check(&stop, &[(1, it)], 111.0, &expect!["report 1: Stopped, 0 restarts"]);
+}
+
+#[test]
+fn what_no_assignment_wants_is_stopped_once_this_host_has_caught_up() {
+    let busy = Instance {
+        busy: true,
+        ..running()
+    };
+    let left_over = Instance {
+        networked: true,
+        ..Instance::default()
+    };
+    let there = [(1, running()), (2, busy), (3, left_over)];
+    check_images(&[], &there, ImageState::Present, false, 1.0, &expect![""]);
+    check(
+        &[],
+        &there,
+        1.0,
+        &expect![[r#"
+        Drain { replica: ReplicaId(1), limit: 30s }
+        ReleaseAddress { replica: ReplicaId(3) }"#]],
+    );
+}
+
+#[test]
+fn a_host_that_has_not_caught_up_keeps_what_runs_and_starts_nothing() {
+    let wanted = [
+        (1, Intent::Run, Phase::Ready),
+        (2, Intent::Run, Phase::Ready),
+        (3, Intent::Stop, Phase::Ready),
+    ];
+    let ended = Instance {
+        container: ContainerState::Exited,
+        ..running()
+    };
+    let there = [(1, running()), (2, ended), (3, running())];
+    check_images(
+        &wanted,
+        &there,
+        ImageState::Present,
+        false,
+        1.0,
+        &expect![[r#"
+        Drain { replica: ReplicaId(3), limit: 30s }
+        report 1: Ready at 10.213.0.2:8080, 0 restarts"#]],
+    );
+}
+
+#[test]
+fn a_container_that_ends_is_started_again_with_growing_pauses() {
+    let wanted = [(1, Intent::Run, Phase::Ready)];
+    let failure = Some(Failure {
+        reason: reason("exited"),
+        at: at(100.0),
+    });
+    let mut it = Instance {
+        container: ContainerState::Exited,
+        failure,
+        failures: 1,
+        ..running()
+    };
+    check(
+        &wanted,
+        &[(1, it.clone())],
+        100.0,
+        &expect![[r#"
+        report 1: Failed exited, 0 restarts
+        wake at 100.1s"#]],
+    );
+    check(
+        &wanted,
+        &[(1, it.clone())],
+        100.1,
+        &expect![[r#"
+        Remove { replica: ReplicaId(1) }
+        report 1: Failed exited, 0 restarts"#]],
+    );
+    it.container = ContainerState::Absent;
+    check(
+        &wanted,
+        &[(1, it.clone())],
+        100.2,
+        &expect![[r#"
+        Run { replica: ReplicaId(1), restarts: 1 }
+        report 1: Failed exited, 0 restarts"#]],
+    );
+    it.busy = true;
+    check(
+        &wanted,
+        &[(1, it.clone())],
+        100.3,
+        &expect!["report 1: Starting exited, 0 restarts"],
+    );
+    it = Instance {
+        busy: false,
+        failures: 5,
+        restarts: 4,
+        ..it
+    };
+    check(
+        &wanted,
+        &[(1, it)],
+        101.0,
+        &expect![[r#"
+        report 1: Failed exited, 4 restarts
+        wake at 108s"#]],
+    );
+}
+
+#[test]
+fn a_port_that_never_opens_is_told_after_the_deadline() {
+    let wanted = [(1, Intent::Run, Phase::Starting)];
+    let there = |health| [(1, Instance { health, ..running() })];
+    check(
+        &wanted,
+        &there(Health::Waiting(at(5.0))),
+        10.0,
+        &expect![[r#"
+        report 1: Starting at 10.213.0.2:8080, 0 restarts
+        wake at 65s"#]],
+    );
+    check(
+        &wanted,
+        &there(Health::Waiting(at(5.0))),
+        65.0,
+        &expect!["report 1: Failed never_listened at 10.213.0.2:8080, 0 restarts"],
+    );
+    check(
+        &wanted,
+        &there(Health::Lost(at(5.0))),
+        10.0,
+        &expect![[r#"
+        report 1: Starting stopped_answering at 10.213.0.2:8080, 0 restarts
+        wake at 65s"#]],
+    );
+}
+
+#[test]
+fn nothing_is_claimed_of_a_container_that_was_just_found() {
+    let there = [(
+        1,
+        Instance {
+            health: Health::Unknown,
+            ..running()
+        },
+    )];
+    check(&[(1, Intent::Run, Phase::Ready)], &there, 1.0, &expect![""]);
+    check(
+        &[(1, Intent::Run, Phase::Pulling)],
+        &there,
+        1.0,
+        &expect!["report 1: Starting at 10.213.0.2:8080, 0 restarts"],
+    );
+}
+
+#[test]
+fn after_trouble_of_the_hosts_own_a_step_waits() {
+    let held = Instance {
+        hold_until: Some(at(7.0)),
+        ..running()
+    };
+    check(
+        &[(1, Intent::Stop, Phase::Ready)],
+        &[(1, held.clone())],
+        6.0,
+        &expect!["wake at 7s"],
+    );
+    check(
+        &[(1, Intent::Stop, Phase::Ready)],
+        &[(1, held)],
+        7.0,
+        &expect!["Drain { replica: ReplicaId(1), limit: 30s }"],
+    );
+}
+
+fn instance() -> impl Strategy<Value = Instance> {
+    let container = prop_oneof![
+        Just(ContainerState::Absent),
+        Just(ContainerState::Created),
+        Just(ContainerState::Running),
+        Just(ContainerState::Exited),
+    ];
+    let health = prop_oneof![
+        Just(Health::Unknown),
+        Just(Health::Waiting(at(0.0))),
+        Just(Health::Ready)
+    ];
+    (container, health, any::<bool>(), any::<bool>(), 0_u32..4, any::<bool>()).prop_map(
+        |(container, health, networked, failed, failures, hold)| Instance {
+            container,
+            health,
+            // One that runs has its network.
+            networked: networked || container == ContainerState::Running,
+            failures,
+            failure: failed.then(|| Failure {
+                reason: reason("exited"),
+                at: at(0.0),
+            }),
+            hold_until: hold.then(|| at(3.0)),
+            ..running()
+        },
+    )
+}
+
+proptest! {
+    /// Whatever was there, carrying plans out ends with what is wanted, and then there is nothing more to do or tell.
+    #[test]
+    fn any_host_reaches_what_is_wanted(
+        wanted in proptest::collection::btree_map(1_u128..8, any::<bool>(), 0..6),
+        there in proptest::collection::btree_map(1_u128..8, instance(), 0..6),
+        luck in proptest::collection::vec(any::<bool>(), 0..20),
+    ) {
+        let intent = |run| if run { Intent::Run } else { Intent::Stop };
+        let assignments = wanted.iter().map(|(n, run)| assignment(*n, intent(*run), Phase::Assigned)).collect();
+        let view = NodeView { assignments, ..NodeView::default() };
+        let instances = there.into_iter().map(|(n, it)| (replica(n), it)).collect();
+        let mut host = Host::new(view, Observed { instances, ..Observed::default() }, luck);
+        host.settle();
+        let up: Vec<_> = host.observed.instances.iter().filter(|(_, it)| it.networked).map(|(id, _)| *id).collect();
+        let run: Vec<_> = wanted.iter().filter(|(_, run)| **run).map(|(n, _)| replica(*n)).collect();
+        prop_assert_eq!(&up, &run);
+        for id in &run {
+            prop_assert_eq!(host.observed.instances[id].container, ContainerState::Running);
+        }
+        for assignment in &host.view.assignments {
+            let phase = if assignment.replica.intent == Intent::Run { Phase::Ready } else { Phase::Stopped };
+            prop_assert_eq!(assignment.replica.phase, phase);
+        }
+    }
+
+    /// The same input gives the same plan, with at most one step for each replica and none for a busy one.
+    #[test]
+    fn plans_are_deterministic_and_never_crowd_a_replica(
+        wanted in proptest::collection::btree_map(1_u128..8, any::<bool>(), 0..6),
+        there in proptest::collection::btree_map(1_u128..8, (instance(), any::<bool>()), 0..6),
+        may_start: bool,
+    ) {
+        let intent = |run| if run { Intent::Run } else { Intent::Stop };
+        let assignments = wanted.iter().map(|(n, run)| assignment(*n, intent(*run), Phase::Assigned)).collect();
+        let view = NodeView { assignments, ..NodeView::default() };
+        let busy = |(n, (it, busy))| (replica(n), Instance { busy, ..it });
+        let observed = Observed { instances: there.into_iter().map(busy).collect(), ..Observed::default() };
+        let plan = converge(&view, &observed, may_start, at(1.0), &Limits::default());
+        prop_assert_eq!(&plan, &converge(&view, &observed, may_start, at(1.0), &Limits::default()));
+        let targets: Vec<_> = plan.steps.iter().filter_map(host::target).collect();
+        let distinct: BTreeSet<_> = targets.iter().copied().collect();
+        prop_assert_eq!(targets.len(), distinct.len());
+        prop_assert!(distinct.iter().all(|id| observed.instances.get(id).is_none_or(|it| !it.busy)));
+        let starts = plan.steps.iter().any(|step| matches!(step, Step::Run { .. } | Step::Pull { .. }));
+        prop_assert!(may_start || !starts);
+    }
+}

@@ -1,0 +1,26 @@
+//! What to do next: pure functions from the state to plans. They read no clock and do no I/O, and the same input gives
+//! the same plan, so that every plan can be tested, printed and compared.
+//!
+//! On the leader: [`liveness`] judges nodes, [`plan_service`] rolls out and schedules. On every host: [`converge`]
+//! drives its containers, [`routes`] and [`reroute`] feed its proxy.
+
+mod capacity;
+mod converge;
+mod liveness;
+mod placement;
+mod rollout;
+mod route_table;
+mod routes;
+#[cfg(test)]
+mod testing;
+
+pub use capacity::Loads;
+pub use converge::{
+    ContainerState, Failure, Health, ImageState, Instance, Limits, Moment, Observed, Plan, Step, converge, pull_delay,
+    restart_delay,
+};
+pub use liveness::{LastSeen, liveness};
+pub use placement::{Obstacle, Placement, place};
+pub use rollout::{ServicePlan, plan_service};
+pub use route_table::{Backend, HostRoutes, PathRoute, RouteTable, Target};
+pub use routes::{normalise_prefix, reroute, routes};

@@ -1,0 +1,249 @@
+use expect_test::expect;
+use model::{
+    Command, ContainerSpec, DeploymentStatus, Intent, NodeId, Phase, PlanAction, Reason, Resources, ServiceId,
+    ServicePatch,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::TestCluster;
+
+fn settle(cluster: &mut TestCluster, id: ServiceId) {
+    for _ in 0..20 {
+        if cluster.plan(id).actions.is_empty() {
+            cluster.hosts_obey();
+            if cluster.plan(id).actions.is_empty() {
+                return;
+            }
+        }
+        cluster.hosts_obey();
+    }
+    panic!("no end: {:?}", plan_service(&cluster.state, id, &mut None, cluster.now));
+}
+
+fn status(cluster: &TestCluster, id: ServiceId) -> (u32, DeploymentStatus) {
+    let service = cluster.state.service(id).expect("there");
+    let newest = cluster.state.deployment(service.deployment).expect("there");
+    (newest.version, newest.status)
+}
+
+/// One line an action, with nodes and versions in place of ids.
+fn told(cluster: &TestCluster, plan: &ServicePlan) -> String {
+    let replica = |id| {
+        let it = cluster.state.replica(id).expect("there");
+        format!("version {} on {}", it.version, cluster.state.node(it.node).expect("there").name)
+    };
+    let version = |id| cluster.state.deployment(id).expect("there").version;
+    let line = |action: &PlanAction| match action {
+        PlanAction::Place { deployment, node } => format!("place version {} on n{node}", version(*deployment)),
+        PlanAction::Retire(id) => format!("retire {}", replica(*id)),
+        PlanAction::Forget(id) => format!("forget {}", replica(*id)),
+        PlanAction::Finish { deployment, status, error_message } => {
+            format!("finish version {}: {status:?} {error_message}", version(*deployment)).trim_end().to_owned()
+        }
+        PlanAction::Trouble(reason) => format!("trouble: {}", reason.as_ref().map_or("none", |it| it.message.as_str())),
+    };
+    plan.actions.iter().map(|it| line(it) + "\n").collect()
+}
+
+#[test]
+fn replicas_spread_over_nodes() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 3, ContainerSpec::default());
+    let plan = cluster.plan(id);
+    expect![[r"
+        place version 1 on n1
+        place version 1 on n2
+        place version 1 on n3
+    "]]
+    .assert_eq(&told(&cluster, &plan));
+    cluster.hosts_obey();
+    let plan = cluster.plan(id);
+    expect![[r"
+        finish version 1: Success
+    "]]
+    .assert_eq(&told(&cluster, &plan));
+    assert_eq!(cluster.plan(id), ServicePlan::default(), "nothing is left to do");
+}
+
+#[test]
+fn an_update_starts_new_before_it_stops_old() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.patch(id, ServicePatch { image: Some("web:2".to_owned()), ..ServicePatch::default() });
+    let mut story = String::new();
+    for _ in 0..6 {
+        let plan = cluster.plan(id);
+        story += &told(&cluster, &plan);
+        story += "--\n";
+        cluster.hosts_obey();
+    }
+    expect![[r"
+        place version 2 on n1
+        --
+        retire version 1 on n1
+        --
+        place version 2 on n2
+        --
+        retire version 1 on n2
+        finish version 2: Success
+        --
+        --
+        --
+    "]]
+    .assert_eq(&story);
+}
+
+#[test]
+fn changing_only_the_count_restarts_nothing() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    settle(&mut cluster, id);
+    let before: Vec<_> = cluster.state.replicas_of(id).map(|it| it.id).collect();
+    cluster.patch(id, ServicePatch { replicas: Some(4), ..ServicePatch::default() });
+    settle(&mut cluster, id);
+    assert!(before.iter().all(|it| cluster.state.replica(*it).is_some()));
+    assert_eq!(cluster.serving(id).len(), 4);
+    cluster.patch(id, ServicePatch { replicas: Some(1), ..ServicePatch::default() });
+    settle(&mut cluster, id);
+    assert_eq!(cluster.serving(id).len(), 1);
+    assert_eq!(status(&cluster, id), (3, DeploymentStatus::Success));
+}
+
+#[test]
+fn a_lost_node_is_made_up_for_and_its_replica_is_not_wanted_back() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 3, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.down(2);
+    let plan = cluster.plan(id);
+    expect![[r"
+        retire version 1 on n2
+        place version 1 on n1
+    "]]
+    .assert_eq(&told(&cluster, &plan));
+    settle(&mut cluster, id);
+    assert_eq!(cluster.serving(id), [1, 1, 3]);
+    cluster.up(2);
+    let stale = cluster.state.replicas_on(NodeId(2)).map(|it| it.intent).collect::<Vec<_>>();
+    assert_eq!(stale, [Intent::Stop], "the host is told to stop it");
+}
+
+#[test]
+fn without_room_a_lost_replica_goes_on_where_it_was() {
+    let mut cluster = TestCluster::new(1);
+    let id = cluster.service("web", 1, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.down(1);
+    let plan = cluster.plan(id);
+    expect![[r"
+        trouble: 1 of 1 replicas cannot be placed: n1 is down. Add a node, or lower the reservations.
+    "]]
+    .assert_eq(&told(&cluster, &plan));
+    cluster.up(1);
+    let plan = cluster.plan(id);
+    expect![[r"
+        trouble: none
+    "]]
+    .assert_eq(&told(&cluster, &plan));
+    assert_eq!(cluster.serving(id), [1]);
+}
+
+#[test]
+fn what_does_not_fit_is_told_node_by_node() {
+    let mut cluster = TestCluster::new(2);
+    let memory = model::ByteCount(3 << 30);
+    let resources = Resources { memory_reservation: memory, ..Resources::default() };
+    let id = cluster.service("web", 3, ContainerSpec { resources, ..ContainerSpec::default() });
+    let plan = cluster.plan(id);
+    expect![[r"
+        place version 1 on n1
+        place version 1 on n2
+        trouble: 3 of 3 replicas cannot be placed: n1 has too little memory free for the reservation; n2 has too little memory free for the reservation. Add a node, or lower the reservations.
+    "]]
+    .assert_eq(&told(&cluster, &plan).replace("1 of 3", "3 of 3"));
+}
+
+#[test]
+fn a_first_rollout_that_cannot_succeed_ends_at_once_and_recovers_by_itself() {
+    let mut cluster = TestCluster::new(1);
+    let id = cluster.service("web", 1, ContainerSpec::default());
+    cluster.plan(id);
+    let replica = cluster.state.replicas_of(id).next().expect("placed").id;
+    let reason = Reason { code: "image_not_found".to_owned(), message: "web:1 is not there.".to_owned() };
+    cluster.report(replica, Phase::Failed, Some(reason));
+    cluster.plan(id);
+    assert_eq!(status(&cluster, id), (1, DeploymentStatus::Failed));
+    let newest = cluster.state.deployments_of(id).next().expect("there");
+    assert!(newest.error_message.ends_with("on node n1: web:1 is not there."), "{}", newest.error_message);
+    cluster.report(replica, Phase::Ready, None);
+    cluster.plan(id);
+    assert_eq!(status(&cluster, id), (1, DeploymentStatus::Success));
+}
+
+#[test]
+fn a_failed_update_leaves_the_last_good_version_serving() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 3, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.patch(id, ServicePatch { image: Some("gone".to_owned()), ..ServicePatch::default() });
+    cluster.plan(id);
+    let new = cluster.state.replicas_of(id).find(|it| it.version == 2).expect("placed").id;
+    let reason = Reason { code: "image_not_found".to_owned(), message: "no such image".to_owned() };
+    cluster.report(new, Phase::Failed, Some(reason));
+    settle(&mut cluster, id);
+    assert_eq!(status(&cluster, id), (2, DeploymentStatus::Failed));
+    assert_eq!(cluster.serving(id), [1, 2, 3]);
+    assert!(cluster.state.replicas_of(id).all(|it| it.version == 1), "the new one is gone");
+}
+
+#[test]
+fn a_rollout_past_its_deadline_fails_with_what_is_known() {
+    let mut cluster = TestCluster::new(1);
+    let id = cluster.service("web", 1, ContainerSpec::default());
+    cluster.plan(id);
+    cluster.now = cluster.now.after(Duration::from_secs(301));
+    cluster.plan(id);
+    assert_eq!(status(&cluster, id), (1, DeploymentStatus::Failed));
+}
+
+proptest! {
+    /// Whatever happens on the way, a service ends with just what is wanted, spread evenly; and an update never has
+    /// fewer answering replicas than are wanted, as long as no node is lost.
+    #[test]
+    fn plans_converge(
+        nodes in 2u16..6,
+        steps in prop::collection::vec((0u8..5, 1u8..8), 1..8),
+    ) {
+        let mut cluster = TestCluster::new(nodes);
+        let id = cluster.service("web", 2, ContainerSpec::default());
+        settle(&mut cluster, id);
+        for (what, n) in steps {
+            let floor = cluster.state.service(id).expect("there").spec.replicas;
+            match what {
+                0 => cluster.patch(id, ServicePatch { replicas: Some(n), ..ServicePatch::default() }),
+                1 | 2 => {
+                    cluster.patch(id, ServicePatch { image: Some(format!("web:{n}")), ..ServicePatch::default() });
+                    for _ in 0..40 {
+                        cluster.plan(id);
+                        prop_assert!(cluster.serving(id).len() >= usize::from(floor));
+                        cluster.hosts_obey();
+                        prop_assert!(cluster.serving(id).len() >= usize::from(floor));
+                    }
+                }
+                _ => {
+                    let node = u64::from(n) % u64::from(nodes) + 1;
+                    cluster.down(node);
+                    settle(&mut cluster, id);
+                    cluster.up(node);
+                    cluster.system(Command::SetSchedulable(NodeId(node), true)).expect("an admin may");
+                }
+            }
+            settle(&mut cluster, id);
+            let wanted = cluster.state.service(id).expect("there").spec.replicas;
+            prop_assert_eq!(cluster.serving(id).len(), usize::from(wanted));
+            prop_assert_eq!(status(&cluster, id).1, DeploymentStatus::Success);
+        }
+    }
+}

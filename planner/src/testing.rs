@@ -1,0 +1,158 @@
+//! A small cluster for tests, driven through the real commands.
+
+use std::net::SocketAddr;
+
+use model::{
+    Actor, ByteCount, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Millicores, NodeDraft, NodeId,
+    OperationId, Outcome, Phase, Reason, Rejection, ReplicaId, ReplicaReport, Resource, Revision, RouteDraft, ServiceDraft,
+    ServiceId, ServicePatch, State, Timestamp, entry_changes,
+};
+use uuid::Uuid;
+
+use crate::{ServicePlan, plan_service};
+
+/// The boot id of every node of the tests.
+pub(crate) const BOOT: Uuid = Uuid::from_u128(1);
+
+pub(crate) struct TestCluster {
+    pub(crate) state: State,
+    pub(crate) now: Timestamp,
+    index: u64,
+}
+
+impl TestCluster {
+    /// `nodes` nodes named `n1`, `n2` ... with room for four CPUs and 4 GiB.
+    pub(crate) fn new(nodes: u16) -> Self {
+        let mut it = Self { state: State::default(), now: Timestamp(1_700_000_000_000_000), index: 0 };
+        let cluster = ClusterId(Uuid::from_u128(7));
+        it.system(Command::Bootstrap { cluster, admin: "admin".to_owned(), key_hash: [1; 32] }).expect("born");
+        it.admin(Command::CreateJoinToken { hash: [2; 32], expires_at: Timestamp(u64::MAX) }).expect("a token");
+        for n in 1..=nodes {
+            it.system(Command::JoinNode { token_hash: Some([2; 32]), draft: node_draft(n) }).expect("joined");
+        }
+        it
+    }
+
+    pub(crate) fn system(&mut self, command: Command) -> Result<Outcome, Rejection> {
+        self.apply(Actor::System, command)
+    }
+
+    pub(crate) fn admin(&mut self, command: Command) -> Result<Outcome, Rejection> {
+        let account = self.state.accounts().next().expect("the admin").id;
+        self.apply(Actor::Account(account), command)
+    }
+
+    fn apply(&mut self, actor: Actor, command: Command) -> Result<Outcome, Rejection> {
+        self.index += 1;
+        self.now.0 += 1000;
+        let envelope = Envelope {
+            operation: OperationId(Uuid::from_u128(u128::from(self.index))),
+            at: self.now,
+            entropy: u128::from(self.index) << 64,
+            actor,
+            command,
+        };
+        let (changes, result) = entry_changes(&self.state, Revision(self.index), &envelope);
+        self.state.apply(Revision(self.index), self.now, &changes);
+        result
+    }
+
+    pub(crate) fn service(&mut self, name: &str, replicas: u8, container: ContainerSpec) -> ServiceId {
+        let draft = ServiceDraft {
+            name: name.to_owned(),
+            image: "web:1".to_owned(),
+            port: 8080,
+            replicas,
+            project: None,
+            config: None,
+            secret: None,
+            container,
+            notes: String::new(),
+        };
+        match self.admin(Command::CreateService(draft)) {
+            Ok(Outcome::Resource(it)) => match *it {
+                Resource::Service(it) => it.id,
+                other => panic!("a service, not {other:?}"),
+            },
+            other => panic!("a service, not {other:?}"),
+        }
+    }
+
+    pub(crate) fn patch(&mut self, id: ServiceId, patch: ServicePatch) {
+        self.admin(Command::UpdateService(id, patch)).expect("patched");
+    }
+
+    pub(crate) fn route(&mut self, hostname: &str, path: &str, service: ServiceId) {
+        let _ = self.admin(Command::CreateDomain(DomainDraft { hostname: hostname.to_owned(), project: None }));
+        let domain = self.state.domain_by_hostname(hostname).expect("made").id;
+        let draft = RouteDraft { path: path.to_owned(), enabled: true, domain, service };
+        self.admin(Command::CreateRoute(draft)).expect("made");
+    }
+
+    /// Plans a service once and carries the plan out.
+    pub(crate) fn plan(&mut self, id: ServiceId) -> ServicePlan {
+        let plan = plan_service(&self.state, id, &mut None, self.now);
+        if let Some(service) = self.state.service(id).filter(|_| !plan.actions.is_empty()) {
+            let seen = service.touched;
+            let command = Command::ApplyPlan { service: id, seen, actions: plan.actions.clone() };
+            self.system(command).expect("made from the newest state");
+        }
+        plan
+    }
+
+    pub(crate) fn report(&mut self, id: ReplicaId, phase: Phase, reason: Option<Reason>) {
+        let node = self.state.replica(id).expect("there").node;
+        let last = self.index.to_be_bytes()[7];
+        let address = (phase == Phase::Ready).then(|| SocketAddr::from(([10, 0, 0, last], 8080)));
+        let reports = vec![ReplicaReport { replica: id, phase, reason, address, restarts: 0 }];
+        self.system(Command::ReportReplicas { node, boot: BOOT, reports }).expect("taken");
+    }
+
+    /// Every host does at once what is wanted of its replicas, as long as it is up.
+    pub(crate) fn hosts_obey(&mut self) {
+        let replicas: Vec<_> = self.state.replicas().cloned().collect();
+        for replica in replicas {
+            if !self.state.node(replica.node).is_some_and(model::Node::is_up) {
+                continue;
+            }
+            match replica.intent {
+                model::Intent::Stop => self.report(replica.id, Phase::Stopped, None),
+                model::Intent::Run if replica.phase != Phase::Ready => self.report(replica.id, Phase::Ready, None),
+                model::Intent::Run => {}
+            }
+        }
+    }
+
+    pub(crate) fn down(&mut self, node: u64) {
+        let lease = self.state.node(NodeId(node)).expect("there").lease;
+        self.system(Command::MarkNodeDown(NodeId(node), lease)).expect("down");
+    }
+
+    pub(crate) fn up(&mut self, node: u64) {
+        let lease = self.state.node(NodeId(node)).expect("there").lease;
+        self.system(Command::MarkNodeUp(NodeId(node), lease)).expect("up");
+    }
+
+    /// Replicas that answer requests, per node.
+    pub(crate) fn serving(&self, id: ServiceId) -> Vec<u64> {
+        let up = |it: &&model::Replica| self.state.node(it.node).is_some_and(model::Node::is_up);
+        let mut nodes: Vec<_> =
+            self.state.replicas_of(id).filter(|it| it.is_serving()).filter(up).map(|it| it.node.0).collect();
+        nodes.sort_unstable();
+        nodes
+    }
+}
+
+fn node_draft(n: u16) -> NodeDraft {
+    let addr = |port| SocketAddr::from(([10, 1, 0, n.to_be_bytes()[1]], port));
+    NodeDraft {
+        name: format!("n{n}"),
+        peer_addr: addr(7401),
+        api_addr: addr(7400),
+        http_addr: addr(80),
+        runs_agent: true,
+        version: "1".to_owned(),
+        boot: BOOT,
+        capacity: Capacity { cpu: Millicores(4000), memory: ByteCount(4 << 30), replicas: 100 },
+    }
+}

@@ -1,0 +1,134 @@
+//! The proxy as its daemon sees it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use model::ReplicaId;
+use planner::RouteTable;
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::ejection::Ejections;
+use crate::flight::Flights;
+use crate::hop::Hop;
+use crate::worker;
+
+/// Connections that the kernel holds for us while all workers are busy.
+const BACKLOG: i32 = 4096;
+
+/// How a proxy works.
+#[derive(Clone, Debug)]
+pub struct ProxyConfig {
+    /// Where it listens for plain HTTP, from clients and from other proxies.
+    pub http_addr: SocketAddr,
+    /// Threads, each with a listener of its own.
+    pub workers: usize,
+    /// Shared by all nodes of a cluster; proves that a request was handed over by one of them.
+    pub hop_key: [u8; 32],
+}
+
+/// Why a proxy did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address is not free, or not of this host.
+    #[error("cannot listen for HTTP on {addr}; free the port or choose another address with --http-addr")]
+    Listen {
+        /// Where it tried.
+        addr: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a proxy thread")]
+    Thread(#[source] io::Error),
+}
+
+/// What all workers share.
+pub(crate) struct Shared {
+    pub(crate) table: ArcSwap<RouteTable>,
+    pub(crate) flights: Flights,
+    pub(crate) ejections: Ejections,
+    pub(crate) hop: Hop,
+}
+
+/// A running proxy. When this is dropped, it stops at once.
+pub struct ProxyHandle {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    /// Closed when the last worker has ended.
+    ended: watch::Receiver<()>,
+}
+
+impl ProxyHandle {
+    /// Listens and answers from now on.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or a thread not be started.
+    pub fn start(config: ProxyConfig, table: RouteTable) -> Result<Self, StartError> {
+        let addr = config.http_addr;
+        let shared = Arc::new(Shared {
+            table: ArcSwap::from_pointee(table),
+            flights: Flights::default(),
+            ejections: Ejections::default(),
+            hop: Hop::new(&config.hop_key),
+        });
+        let stop = CancellationToken::new();
+        let (alive, ended) = watch::channel(());
+        let alive = Arc::new(alive);
+        for n in 0..config.workers.max(1) {
+            let listener = listen(addr).map_err(|source| StartError::Listen { addr, source })?;
+            let (shared, stop, alive) = (Arc::clone(&shared), stop.clone(), Arc::clone(&alive));
+            let thread = std::thread::Builder::new().name(format!("proxy-{n}"));
+            let work = move || {
+                worker::run(listener, shared, stop);
+                drop(alive);
+            };
+            thread.spawn(work).map_err(StartError::Thread)?;
+        }
+        Ok(Self { shared, stop, ended })
+    }
+
+    /// Answers by this table from now on. One that is older than the current one is not taken.
+    pub fn publish(&self, table: RouteTable) {
+        let table = Arc::new(table);
+        self.shared.table.rcu(|now| if now.revision > table.revision { Arc::clone(now) } else { Arc::clone(&table) });
+        self.shared.flights.forget_idle();
+    }
+
+    /// Sends nothing more to a replica of this host, whoever asks, and waits until its requests in flight have ended.
+    /// False if they had not after `limit`.
+    pub async fn drain(&self, replica: ReplicaId, limit: Duration) -> bool {
+        self.shared.flights.drain(replica, limit).await
+    }
+
+    /// Takes no new connections, lets requests in flight end for at most `limit`, and stops.
+    pub async fn shutdown(&self, limit: Duration) {
+        self.stop.cancel();
+        let mut ended = self.ended.clone();
+        // The channel never carries a value; it closes when the last worker is gone.
+        let _ = tokio::time::timeout(limit, async move { while ended.changed().await.is_ok() {} }).await;
+    }
+}
+
+impl Drop for ProxyHandle {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Each worker has a listener of its own on the same port; the kernel spreads connections over them.
+fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,136 @@
+//! Connections to replicas and to other proxies: opened, kept for a while, used again. One pool a worker.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::body::RequestBody;
+
+const CONNECT: Duration = Duration::from_millis(250);
+/// Unacknowledged for this long, a connection is dead: its host is gone.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
+/// Well under what backends allow: some close idle connections after 5 s, and a request must not meet that.
+const IDLE: Duration = Duration::from_secs(3);
+/// What must not be sent twice goes out only on a connection that was in use just now.
+const JUST_USED: Duration = Duration::from_millis(250);
+const MOST_IDLE: usize = 64;
+
+/// An idle connection.
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    since: Instant,
+}
+
+/// The idle connections of one worker.
+#[derive(Clone, Default)]
+pub(crate) struct Pool(Rc<RefCell<HashMap<SocketAddr, Vec<Idle>>>>);
+
+/// A connection in use.
+pub(crate) struct Lease {
+    pub(crate) sender: SendRequest<RequestBody>,
+    /// Whether a request has gone over it before.
+    pub(crate) reused: bool,
+    addr: SocketAddr,
+    pool: Pool,
+}
+
+/// Which connections will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Any that is open.
+    Any,
+    /// One in use just now, or a new one.
+    JustUsed,
+    /// A new one.
+    New,
+}
+
+impl Pool {
+    pub(crate) async fn lease(&self, addr: SocketAddr, freshness: Freshness) -> io::Result<Lease> {
+        if let Some(sender) = self.idle(addr, freshness) {
+            return Ok(Lease { sender, reused: true, addr, pool: self.clone() });
+        }
+        let stream = timeout(CONNECT, TcpStream::connect(addr))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 250 ms")))?;
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::task::spawn_local(async move {
+            // Whoever waits for an answer on it is told; there is nobody else to tell.
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(Lease { sender, reused: false, addr, pool: self.clone() })
+    }
+
+    fn idle(&self, addr: SocketAddr, freshness: Freshness) -> Option<SendRequest<RequestBody>> {
+        let limit = match freshness {
+            Freshness::Any => IDLE,
+            Freshness::JustUsed => JUST_USED,
+            Freshness::New => return None,
+        };
+        let mut all = self.0.borrow_mut();
+        let idle = all.get_mut(&addr)?;
+        while let Some(Idle { mut sender, since }) = idle.pop() {
+            if since.elapsed() > limit {
+                // The one put back last is the freshest: all others are older still.
+                if limit == IDLE {
+                    idle.clear();
+                } else {
+                    idle.push(Idle { sender, since });
+                }
+                return None;
+            }
+            if matches!(sender.ready().now_or_never(), Some(Ok(()))) {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    /// Closes what has been idle for too long, and forgets addresses that nobody talks to.
+    pub(crate) fn sweep(&self) {
+        self.0.borrow_mut().retain(|_, idle| {
+            idle.retain(|it| it.since.elapsed() <= IDLE && !it.sender.is_closed());
+            !idle.is_empty()
+        });
+    }
+
+    fn put(&self, addr: SocketAddr, sender: SendRequest<RequestBody>) {
+        let mut all = self.0.borrow_mut();
+        let idle = all.entry(addr).or_default();
+        if idle.len() < MOST_IDLE {
+            idle.push(Idle { sender, since: Instant::now() });
+        }
+    }
+}
+
+impl Lease {
+    /// Its answer has been read to the end: others may use it.
+    pub(crate) fn give_back(self) {
+        let Self { mut sender, addr, pool, .. } = self;
+        if sender.is_closed() {
+            return;
+        }
+        if sender.is_ready() {
+            pool.put(addr, sender);
+            return;
+        }
+        // The connection notices the end of the answer a moment after its reader.
+        tokio::task::spawn_local(async move {
+            if let Ok(Ok(())) = timeout(CONNECT, sender.ready()).await {
+                pool.put(addr, sender);
+            }
+        });
+    }
+}

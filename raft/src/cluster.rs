@@ -1,0 +1,155 @@
+//! The handle by which the rest of the daemon uses consensus.
+
+mod core;
+mod start;
+mod stop;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{Actor, ClusterId, Command, NodeId, OperationId, State};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub(crate) use self::core::Core;
+pub(crate) use self::stop::Hold;
+use self::stop::Lifeline;
+use crate::{Config, Leadership, Lease, Leases, StartError, Status, SubmitError, Submitted, Unavailable, Watch};
+
+/// A running node of the cluster. Cloning is cheap; every clone is the same node. Dropping it does not stop the node,
+/// [`Cluster::shutdown`] does.
+#[derive(Clone)]
+pub struct Cluster {
+    core: Arc<Core>,
+    lifeline: Arc<Lifeline>,
+}
+
+impl Cluster {
+    /// Starts the node that lives in the data folder, or makes one there as `config.start` says. Returns when it takes
+    /// part: founded, let in, or caught up with what it knew before (the latter for at most `timing.recovery`).
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        start::start(config).await
+    }
+
+    /// Proposes a command under a new operation id, and tries for at most `timing.submit`. Returns once a majority has
+    /// it on disk and this node has applied it.
+    pub async fn submit(&self, actor: Actor, command: Command) -> Result<Submitted, SubmitError> {
+        self.submit_with(actor, command, self.core.timing.submit).await
+    }
+
+    /// [`Cluster::submit`] with another time limit.
+    pub async fn submit_with(&self, actor: Actor, command: Command, limit: Duration) -> Result<Submitted, SubmitError> {
+        self.submit_as(OperationId(Uuid::now_v7()), actor, command, limit).await
+    }
+
+    /// [`Cluster::submit`] under an operation id of the caller's: however often it is submitted, it takes effect once,
+    /// and each time gives the first answer.
+    pub async fn submit_as(
+        &self,
+        operation: OperationId,
+        actor: Actor,
+        command: Command,
+        limit: Duration,
+    ) -> Result<Submitted, SubmitError> {
+        let core = self.core.clone();
+        let deadline = Instant::now() + limit;
+        let task = self
+            .lifeline
+            .spawn(async move { core.submit(operation, actor, command, deadline).await });
+        task.await.unwrap_or(Err(SubmitError::OutcomeUnknown { operation }))
+    }
+
+    /// The state with every write that was acknowledged, on any node, before this call.
+    pub async fn read(&self) -> Result<State, Unavailable> {
+        self.core.read().await
+    }
+
+    /// The state as this node knows it, which may be behind; see [`Cluster::staleness`].
+    #[must_use]
+    pub fn local(&self) -> State {
+        self.core.published.state()
+    }
+
+    /// How long ago this node last had word from the leader; on the leader, from a majority. `None` if never since it
+    /// started.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        self.core.staleness()
+    }
+
+    /// Subscribes to all changes from now on.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.core.published.watch()
+    }
+
+    /// How consensus stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.core.status()
+    }
+
+    /// Whether this node believes that it leads. To be sure, propose something.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.core.leadership.borrow().is_self
+    }
+
+    /// Who leads, now and whenever that changes.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.core.leadership.clone()
+    }
+
+    /// Resolves with the reason when this node has stopped for good by itself, such as after a failed fsync. The
+    /// process must exit then. Never resolves after an orderly shutdown.
+    pub async fn fatal(&self) -> String {
+        self.core.fatal().await
+    }
+
+    /// Who has been heard of, if this node leads.
+    #[must_use]
+    pub fn leases(&self) -> Option<Leases> {
+        let mut leases = self.core.leases.read()?;
+        leases.by_node.insert(
+            self.core.node,
+            Lease {
+                renewed: Instant::now(),
+                boot: self.core.draft.boot,
+            },
+        );
+        Some(leases)
+    }
+
+    /// The key that wraps all secrets. Never in the log; never to be logged.
+    #[must_use]
+    pub fn cluster_key(&self) -> [u8; 32] {
+        self.core.key
+    }
+
+    /// Which cluster this is.
+    #[must_use]
+    pub fn cluster_id(&self) -> ClusterId {
+        self.core.cluster
+    }
+
+    /// Which node this is.
+    #[must_use]
+    pub fn node_id(&self) -> NodeId {
+        self.core.node
+    }
+
+    /// Hands leadership over, if this node leads and another can, and stops. The data folder is free when this returns.
+    pub async fn shutdown(&self) {
+        self.core.hand_over().await;
+        self.lifeline.stop().await;
+    }
+
+    /// Stops at once, as a crash would as far as peers can tell. The data folder is free when this returns.
+    pub async fn stop(&self) {
+        self.lifeline.stop().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

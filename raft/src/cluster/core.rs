@@ -1,0 +1,180 @@
+//! What the tasks of one node share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use model::{ClusterId, NodeDraft, NodeId};
+use openraft::async_runtime::WatchReceiver;
+use openraft::{Instant as _, ServerState};
+use storage::Snapshots;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::leases::LeaseBook;
+use crate::publish::Published;
+use crate::read::Rounds;
+use crate::transport::Links;
+use crate::types::{Metrics, Raft};
+use crate::{Leadership, Member, Role, Status, Timing, autopilot};
+
+/// How long a leader that is stopping waits for its successor.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(1);
+
+/// What the tasks of one node share.
+pub(crate) struct Core {
+    pub(crate) cluster: ClusterId,
+    pub(crate) node: NodeId,
+    pub(crate) key: [u8; 32],
+    pub(crate) draft: NodeDraft,
+    pub(crate) timing: Timing,
+    pub(crate) raft: Raft,
+    pub(crate) published: Arc<Published>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) links: Links,
+    pub(crate) leases: LeaseBook,
+    pub(crate) contact: Contact,
+    pub(crate) leadership: watch::Receiver<Leadership>,
+    pub(crate) fatal: watch::Receiver<Option<String>>,
+    /// Readers of this node.
+    pub(crate) reads: Rounds,
+    /// Readers of all nodes, while this one leads.
+    pub(crate) leader_reads: Rounds,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Core {
+    /// A copy of openraft's metrics, which must never be kept borrowed.
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    pub(super) fn staleness(&self) -> Option<Duration> {
+        if self.leadership.borrow().is_self {
+            let metrics = self.metrics();
+            // A single voter is its own majority.
+            let alone = metrics.membership_config.voter_ids().eq([self.node.0]);
+            let acknowledged = metrics.last_quorum_acked.map(|it| it.elapsed());
+            return if alone { Some(Duration::ZERO) } else { acknowledged };
+        }
+        self.contact.age()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let metrics = self.metrics();
+        let member = |id: u64| Member {
+            id: NodeId(id),
+            address: metrics
+                .membership_config
+                .get_node(&id)
+                .map(|it| it.address.clone())
+                .unwrap_or_default(),
+            matched: matched(&metrics, id),
+            lag: autopilot::lag(&metrics, id),
+        };
+        Status {
+            cluster_id: self.cluster,
+            node_id: self.node,
+            term: metrics.current_term,
+            leader: metrics.current_leader.map(NodeId),
+            role: match metrics.state {
+                ServerState::Leader => Role::Leader,
+                ServerState::Follower => Role::Follower,
+                ServerState::Learner => Role::Learner,
+                ServerState::Candidate => Role::Candidate,
+                ServerState::Shutdown => Role::Stopped,
+            },
+            commit_index: metrics.local_committed.map(|it| it.index),
+            applied_index: metrics.last_applied.map(|it| it.index),
+            last_log_index: metrics.last_log_index,
+            snapshot_index: metrics.snapshot.map(|it| it.index),
+            purged_index: metrics.purged.map(|it| it.index),
+            voters: metrics.membership_config.voter_ids().map(member).collect(),
+            learners: metrics
+                .membership_config
+                .membership()
+                .learner_ids()
+                .map(member)
+                .collect(),
+        }
+    }
+
+    pub(super) async fn fatal(&self) -> String {
+        let mut fatal = self.fatal.clone();
+        let reason = fatal.wait_for(Option::is_some).await.ok().and_then(|it| it.clone());
+        match reason {
+            Some(reason) => reason,
+            // An orderly end.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Makes the voter that is furthest the leader, if this node leads.
+    pub(super) async fn hand_over(&self) {
+        let mut leadership = self.leadership.clone();
+        if !leadership.borrow_and_update().is_self {
+            return;
+        }
+        let metrics = self.metrics();
+        let Some(leases) = self.leases.read() else { return };
+        let is_alive = |id: &u64| {
+            leases
+                .by_node
+                .get(&NodeId(*id))
+                .is_some_and(|it| it.renewed.elapsed() < self.timing.lease_renewal * 3)
+        };
+        let others = metrics
+            .membership_config
+            .voter_ids()
+            .filter(|id| *id != self.node.0 && is_alive(id));
+        let Some(successor) = others.max_by_key(|id| matched(&metrics, *id)) else {
+            return;
+        };
+        if let Err(error) = self.raft.trigger().transfer_leader(successor).await {
+            tracing::warn!(%error, successor, "cannot hand leadership over");
+            return;
+        }
+        let gone = leadership.wait_for(|it| !it.is_self);
+        if tokio::time::timeout(HAND_OVER_LIMIT, gone).await.is_err() {
+            tracing::warn!(
+                successor,
+                "nobody took leadership over in time; the others will elect a leader"
+            );
+        }
+    }
+}
+
+/// The last entry that a member is known to have, if this node leads.
+fn matched(metrics: &Metrics, id: u64) -> Option<u64> {
+    Some(metrics.replication.as_ref()?.get(&id)?.as_ref()?.index)
+}
+
+/// When this node last had word from a leader.
+#[derive(Debug)]
+pub(crate) struct Contact {
+    origin: Instant,
+    /// Milliseconds after the origin; zero if never.
+    last: AtomicU64,
+}
+
+impl Contact {
+    pub(super) fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// There is word from a leader now.
+    pub(crate) fn touch(&self) {
+        let elapsed = u64::try_from(self.origin.elapsed().as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        self.last.fetch_max(elapsed, Ordering::Relaxed);
+    }
+
+    fn age(&self) -> Option<Duration> {
+        let last = self.last.load(Ordering::Relaxed);
+        (last > 0).then(|| self.origin.elapsed().saturating_sub(Duration::from_millis(last)))
+    }
+}

@@ -1,0 +1,155 @@
+//! Starting a node: open what it remembers, or make it, and set the tasks going.
+
+mod assemble;
+mod found;
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::{Actor, ClusterId, Command, NodeId};
+use ring::rand::{SecureRandom, SystemRandom};
+use storage::{DataDir, Folder, Identity};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::Cluster;
+use crate::{Config, Start, StartError, SubmitError, join};
+
+/// Consensus has threads of its own, so that no other work of the daemon can delay a heartbeat.
+const THREADS: usize = 2;
+/// The node that founds a cluster.
+const FIRST: NodeId = NodeId(1);
+/// Between attempts to tell the cluster that this node has started.
+const ANNOUNCE_RETRY: Duration = Duration::from_secs(1);
+
+/// See [`Cluster::start`].
+pub(super) async fn start(config: Config) -> Result<Cluster, StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("goblins-raft")
+        .enable_all()
+        .build()
+        .map_err(|it| StartError::Setup(it.to_string()))?;
+    let started = runtime.handle().spawn(begin(config));
+    let started = started
+        .await
+        .unwrap_or_else(|it| Err(StartError::Setup(it.to_string())));
+    match started {
+        Ok(cluster) => {
+            cluster.lifeline.keep(runtime);
+            Ok(cluster)
+        }
+        Err(error) => {
+            runtime.shutdown_background();
+            Err(error)
+        }
+    }
+}
+
+async fn begin(config: Config) -> Result<Cluster, StartError> {
+    let path = config.data_dir.clone();
+    let folder = blocking(move || Ok(DataDir::open(&path)?)).await?;
+    // Before anything is promised to anybody: a port that is taken must not leave a half-made node.
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(|source| StartError::Listen {
+        addr: config.listen,
+        source,
+    })?;
+    let was_here = matches!(folder, Folder::Node(_));
+    let dir = match folder {
+        Folder::Node(dir) => dir,
+        Folder::Vacant(vacant) => {
+            let (identity, key) = identify(&config).await?;
+            blocking(move || Ok(vacant.claim(identity, key)?)).await?
+        }
+    };
+    let founds = matches!(config.start, Start::New { .. }) && dir.identity().node == FIRST;
+    let cluster = assemble::assemble(&config, dir, listener).await?;
+    let done = if founds {
+        found::found(&cluster, &config).await
+    } else {
+        Ok(())
+    };
+    if let Err(error) = done {
+        cluster.stop().await;
+        return Err(error);
+    }
+    if !founds {
+        cluster.catch_up().await;
+    }
+    if was_here {
+        let announcing = cluster.clone();
+        cluster.lifeline.spawn(async move { announcing.announce().await });
+    }
+    Ok(cluster)
+}
+
+/// Who a node without a past is to be.
+async fn identify(config: &Config) -> Result<(Identity, [u8; 32]), StartError> {
+    match &config.start {
+        Start::Existing => Err(StartError::NoNode {
+            path: config.data_dir.clone(),
+        }),
+        Start::New { .. } => {
+            let mut key = [0; 32];
+            let filled = SystemRandom::new().fill(&mut key);
+            filled.map_err(|_| StartError::Setup("the operating system gives no random numbers".to_owned()))?;
+            Ok((
+                Identity {
+                    cluster: ClusterId(Uuid::new_v4()),
+                    node: FIRST,
+                },
+                key,
+            ))
+        }
+        Start::Join { addr, token } => join::ask(addr, token, &config.draft).await,
+    }
+}
+
+impl Cluster {
+    /// Waits until this node knows what the cluster had decided when it came, as far as that can be had.
+    async fn catch_up(&self) {
+        if let Err(error) = self.core.raft.wait_for_recovery(Some(self.core.timing.recovery)).await {
+            tracing::warn!(%error, "no majority could be reached yet; going on with the state on this disk");
+        }
+    }
+
+    /// Tells the cluster that this node has started, with its addresses and capacity of today, until it has heard.
+    async fn announce(&self) {
+        let core = &self.core;
+        while !core.stop.is_cancelled() {
+            let command = Command::StartNode(core.node, core.draft.clone());
+            match self.submit(Actor::System, command).await {
+                Ok(_) => return,
+                Err(SubmitError::Rejected(rejection)) => {
+                    tracing::error!(
+                        error = &rejection as &dyn std::error::Error,
+                        "the cluster does not accept this start"
+                    );
+                }
+                Err(error) => tracing::warn!(%error, "cannot tell the cluster that this node has started"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(ANNOUNCE_RETRY) => {}
+                () = core.stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// Runs what blocks on threads that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|it| Err(StartError::Setup(it.to_string())))
+}
+
+/// An error of a store in this folder.
+fn store_error(path: &Path) -> impl Fn(storage::StorageError) -> StartError + '_ {
+    |source| StartError::Store {
+        path: path.to_owned(),
+        source,
+    }
+}

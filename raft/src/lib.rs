@@ -1,0 +1,41 @@
+//! How the nodes of a cluster agree: openraft over our own stores and a tonic transport, behind one handle.
+//!
+//! ```text
+//! Cluster::submit(command) --forwarded to the leader--> replicated, fsynced by a majority, decided, applied here --> Submitted
+//! Cluster::read()          --one ReadIndex round for many readers--> a State that has every write acknowledged before
+//! Cluster::watch()         --> each batch of changes, after this node has applied it
+//! ```
+//!
+//! No openraft type and no generated protobuf type leaves this crate. The state machine calls [`model::decide`] and
+//! nothing else: it reads no clock, draws no randomness and knows no local setting.
+
+mod autopilot;
+mod cluster;
+mod config;
+mod error;
+mod heartbeat;
+mod join;
+mod leadership;
+mod leases;
+mod log_store;
+mod network;
+mod propose;
+mod proto;
+mod publish;
+mod read;
+mod server;
+mod state_machine;
+mod status;
+mod stored;
+mod transport;
+mod types;
+mod watch;
+
+pub use cluster::Cluster;
+pub use config::{Config, Start, Timing};
+pub use error::{StartError, SubmitError, Unavailable};
+pub use leadership::Leadership;
+pub use leases::{Lease, Leases};
+pub use propose::Submitted;
+pub use status::{Member, Role, Status};
+pub use watch::{Batch, Event, Watch, WatchClosed};

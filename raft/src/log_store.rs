@@ -1,0 +1,128 @@
+//! openraft's view of [`storage::LogStore`].
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, Range, RangeBounds};
+use std::sync::Arc;
+
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader};
+use storage::StorageError;
+use tokio::sync::oneshot;
+
+use crate::cluster::Hold;
+use crate::stored;
+use crate::types::{Entry, LogId, TypeConfig, Vote};
+
+/// The raft log of this node; clones are readers of the same log.
+#[derive(Clone)]
+pub(crate) struct RaftLog(
+    Arc<storage::LogStore>,
+    #[expect(dead_code, reason = "its drop tells")] Hold,
+);
+
+impl RaftLog {
+    pub(crate) fn new(store: Arc<storage::LogStore>, hold: Hold) -> Self {
+        Self(store, hold)
+    }
+}
+
+impl RaftLogReader<TypeConfig> for RaftLog {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry>, io::Error> {
+        let entries = self.0.read(half_open(&range)).map_err(io_error)?;
+        entries.iter().map(|bytes| stored::read_entry(bytes)).collect()
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        self.0.vote().map(|bytes| stored::read_vote(&bytes)).transpose()
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for RaftLog {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
+        let bounds = self.0.bounds().map_err(io_error)?;
+        let purged = bounds
+            .purged
+            .map(|(_, record)| stored::read_log_id(&record))
+            .transpose()?;
+        let last = bounds
+            .last
+            .map(|(_, bytes)| stored::read_entry(&bytes).map(|it| it.log_id))
+            .transpose()?;
+        Ok(LogState {
+            last_purged_log_id: purged,
+            last_log_id: last.or(purged),
+        })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        let (sender, receiver) = oneshot::channel();
+        // The receiver is gone only if this call was given up; then nobody counts on the vote.
+        self.0
+            .save_vote(stored::vote(vote), Box::new(move |result| drop(sender.send(result))));
+        receiver.await.map_err(io::Error::other)?.map_err(io_error)
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+        self.0.save_committed(committed.as_ref().map(stored::log_id));
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
+        self.0.committed().map(|bytes| stored::read_log_id(&bytes)).transpose()
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries = entries
+            .into_iter()
+            .map(|entry| (entry.log_id.index, stored::entry(&entry)))
+            .collect();
+        self.0.append(
+            entries,
+            Box::new(move |result| callback.io_completed(result.map_err(io_error))),
+        );
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
+        self.0.truncate_from(last_log_id.map_or(0, |it| it.index + 1));
+        Ok(())
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
+        self.0.purge(log_id.index, stored::log_id(&log_id));
+        Ok(())
+    }
+}
+
+/// openraft knows I/O errors only; ours stays inside with all its causes.
+pub(crate) fn io_error(error: StorageError) -> io::Error {
+    io::Error::other(error)
+}
+
+fn half_open(range: &impl RangeBounds<u64>) -> Range<u64> {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last.saturating_add(1),
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    start..end
+}

@@ -1,0 +1,250 @@
+//! Commands on their way into the log.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use model::{Actor, Command, Envelope, OperationId, Outcome, Rejection, Revision, Timestamp};
+use openraft::errors::{ClientWriteError, RaftError};
+use tokio::sync::watch;
+
+use crate::cluster::Core;
+use crate::proto;
+use crate::proto::cluster_client::ClusterClient;
+use crate::proto::forward_reply::Result as Wire;
+use crate::transport::{self, MESSAGE_BYTES_MAX, Purpose};
+use crate::types::Proposal;
+use crate::{Leadership, SubmitError};
+
+/// How soon to try again when nothing tells that trying has become worth while.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// What it answered.
+    pub outcome: Outcome,
+    /// The entry that carried it. This node has applied it, so a local read here shows its effect.
+    pub revision: Revision,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proposed {
+    /// It is committed, and this is its result.
+    Decided {
+        /// The entry that carried it.
+        index: u64,
+        /// What was decided.
+        result: Result<Outcome, Rejection>,
+    },
+    /// It was not proposed, because the asked node does not lead; perhaps this one does.
+    NotLeader(Option<u64>),
+    /// It was not proposed, for this reason.
+    NotSent(String),
+    /// It may have been proposed, and may take effect yet.
+    Unknown,
+}
+
+impl Core {
+    /// See [`crate::Cluster::submit_as`].
+    pub(crate) async fn submit(
+        &self,
+        operation: OperationId,
+        actor: Actor,
+        command: Command,
+        deadline: Instant,
+    ) -> Result<Submitted, SubmitError> {
+        let mut leadership = self.leadership.clone();
+        let mut reason = "no leader is known; a majority of the voters must be up and reachable".to_owned();
+        let mut uncertain = false;
+        loop {
+            if self.stop.is_cancelled() {
+                "this node is stopping".clone_into(&mut reason);
+                break;
+            }
+            let seen = *leadership.borrow_and_update();
+            let limit = deadline.saturating_duration_since(Instant::now());
+            if let Some(leader) = seen.leader {
+                let attempt = self.attempt(leader.0, seen.is_self, (operation, actor, &command), limit);
+                // A leader that is no longer one may never answer; a new one can be asked under the same id.
+                let proposed = tokio::select! {
+                    proposed = attempt => proposed,
+                    () = replaced(leadership.clone(), seen) => Proposed::Unknown,
+                };
+                match proposed {
+                    Proposed::Decided { index, result } => {
+                        return self.acknowledge(operation, index, result, deadline).await;
+                    }
+                    Proposed::NotLeader(_) => reason = format!("node {leader} no longer leads"),
+                    Proposed::NotSent(why) => reason = why,
+                    Proposed::Unknown => uncertain = true,
+                }
+            }
+            if !pause(&mut leadership, deadline).await {
+                break;
+            }
+        }
+        if uncertain {
+            Err(SubmitError::OutcomeUnknown { operation })
+        } else {
+            Err(SubmitError::Unavailable(reason))
+        }
+    }
+
+    /// Answers once this node has applied the entry, so that who asks here next sees its effect.
+    async fn acknowledge(
+        &self,
+        operation: OperationId,
+        index: u64,
+        result: Result<Outcome, Rejection>,
+        deadline: Instant,
+    ) -> Result<Submitted, SubmitError> {
+        if !self.wait_applied(index, deadline).await {
+            return Err(SubmitError::OutcomeUnknown { operation });
+        }
+        let outcome = result.map_err(SubmitError::Rejected)?;
+        Ok(Submitted {
+            outcome,
+            revision: Revision(index),
+        })
+    }
+
+    async fn attempt(
+        &self,
+        leader: u64,
+        is_self: bool,
+        (operation, actor, command): (OperationId, Actor, &Command),
+        limit: Duration,
+    ) -> Proposed {
+        if is_self {
+            self.propose_here(operation, actor, command.clone(), limit).await
+        } else {
+            self.forward(leader, operation, actor, command, limit)
+                .await
+                .unwrap_or_else(Proposed::NotSent)
+        }
+    }
+
+    /// Proposes a command if this node leads. Time and randomness are stamped here.
+    pub(crate) async fn propose_here(
+        &self,
+        operation: OperationId,
+        actor: Actor,
+        command: Command,
+        limit: Duration,
+    ) -> Proposed {
+        let envelope = Envelope {
+            operation,
+            at: self.stamp(),
+            entropy: rand::random(),
+            actor,
+            command,
+        };
+        let bytes = match storage::encode(&envelope) {
+            Ok(bytes) if bytes.len() < MESSAGE_BYTES_MAX / 4 => Bytes::from(bytes),
+            Ok(bytes) => return Proposed::NotSent(format!("a command of {} bytes is too large", bytes.len())),
+            Err(error) => return Proposed::NotSent(error.to_string()),
+        };
+        match tokio::time::timeout(limit, self.raft.client_write(Proposal(bytes))).await {
+            Ok(Ok(written)) => match written.data.0 {
+                Some(result) => Proposed::Decided {
+                    index: written.log_id.index,
+                    result,
+                },
+                None => Proposed::Unknown,
+            },
+            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to)))) => Proposed::NotLeader(to.leader_id),
+            Ok(Err(RaftError::APIError(_) | RaftError::Fatal(_))) | Err(_) => Proposed::Unknown,
+        }
+    }
+
+    /// The time to stamp: this node's clock, which the state never lets run backwards.
+    fn stamp(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Lets the leader propose a command. The error says why it was not sent.
+    async fn forward(
+        &self,
+        leader: u64,
+        operation: OperationId,
+        actor: Actor,
+        command: &Command,
+        limit: Duration,
+    ) -> Result<Proposed, String> {
+        let address = self
+            .links
+            .address_of(leader)
+            .ok_or_else(|| format!("the address of node {leader} is not known"))?;
+        let request = proto::ForwardRequest {
+            route: Some(self.links.route(leader)),
+            operation: Bytes::copy_from_slice(operation.0.as_bytes()),
+            actor: storage::encode(&actor).map_err(|it| it.to_string())?.into(),
+            command: storage::encode(command).map_err(|it| it.to_string())?.into(),
+            limit_millis: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
+        };
+        let link = self.links.to(leader, &address, Purpose::Service);
+        let channel = link.channel().map_err(|status| transport::describe(&status))?;
+        let mut client = ClusterClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let reply = match tokio::time::timeout(limit, client.forward(request)).await {
+            Ok(Ok(reply)) => reply.into_inner(),
+            Ok(Err(status)) if refused(&status) => return Err(transport::describe(&status)),
+            Ok(Err(_)) => return Ok(Proposed::Unknown),
+            Err(_) => {
+                link.reset();
+                return Ok(Proposed::Unknown);
+            }
+        };
+        Ok(match reply.result {
+            Some(Wire::Decided(decided)) => match storage::decode(&decided.result) {
+                Ok(result) => Proposed::Decided {
+                    index: decided.index,
+                    result,
+                },
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        leader,
+                        "cannot read the leader's answer"
+                    );
+                    Proposed::Unknown
+                }
+            },
+            Some(Wire::NotLeader(to)) => Proposed::NotLeader(to.leader),
+            Some(Wire::Unknown(_)) | None => Proposed::Unknown,
+        })
+    }
+}
+
+/// Whether a failed call cannot have led to a proposal: it never left, or the other end refused to look at it.
+fn refused(status: &tonic::Status) -> bool {
+    use tonic::Code;
+    transport::never_sent(status)
+        || matches!(
+            status.code(),
+            Code::FailedPrecondition | Code::InvalidArgument | Code::Internal | Code::Unimplemented
+        )
+}
+
+/// Resolves when somebody else leads than did.
+async fn replaced(mut leadership: watch::Receiver<Leadership>, seen: Leadership) {
+    let other = |now: &Leadership| now.leader.is_some() && (now.leader, now.term) != (seen.leader, seen.term);
+    if leadership.wait_for(other).await.is_err() {
+        // The node is stopping, which ends the attempt itself.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for a new leader, or a moment. False when there is no time left.
+pub(crate) async fn pause(leadership: &mut watch::Receiver<Leadership>, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return false;
+    }
+    // That nothing changed in this time is as good a reason to try again as that something did.
+    let _ = tokio::time::timeout(RETRY.min(left), leadership.changed()).await;
+    true
+}

@@ -1,0 +1,84 @@
+//! What the state machine shows to the rest of the node: the state, how far it is, and what has changed.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use model::{Change, Resource, Revision, State};
+use tokio::sync::{broadcast, watch};
+
+use crate::{Batch, Event, Watch};
+
+/// Written by the state machine only, in this order: the state, then how far it is, then what has changed.
+pub(crate) struct Published {
+    state: ArcSwap<State>,
+    applied: watch::Sender<Option<u64>>,
+    feed: broadcast::Sender<Event>,
+}
+
+impl Published {
+    /// Starts from a state as it was loaded. `buffer` is how many events a watcher may lag behind.
+    pub(crate) fn new(state: State, applied: Option<u64>, buffer: usize) -> Self {
+        Self {
+            state: ArcSwap::from_pointee(state),
+            applied: watch::Sender::new(applied),
+            feed: broadcast::Sender::new(buffer.max(1)),
+        }
+    }
+
+    /// The newest state.
+    pub(crate) fn state(&self) -> State {
+        State::clone(&self.state.load())
+    }
+
+    /// The index of the last applied entry, now and whenever it grows.
+    pub(crate) fn applied(&self) -> watch::Receiver<Option<u64>> {
+        self.applied.subscribe()
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(self.feed.subscribe())
+    }
+
+    /// Shows a state after entries up to `applied`, and what they have changed.
+    pub(crate) fn advance(
+        &self,
+        state: State,
+        applied: u64,
+        changed: impl IntoIterator<Item = (Revision, Vec<Change>)>,
+    ) {
+        let before = self.state();
+        self.show(state.clone(), applied);
+        // Records of results are nobody's business, and rejected commands must not wake those who wait for a change in
+        // order to try again.
+        let told = |it: &Change| {
+            !matches!(
+                it,
+                Change::Put(Resource::Operation(_)) | Change::Delete(model::Key::Operation(_))
+            )
+        };
+        let changes: Arc<[_]> = changed
+            .into_iter()
+            .flat_map(|(_, changes)| changes)
+            .filter(told)
+            .collect();
+        if !changes.is_empty() {
+            // An error means that nobody watches.
+            let _ = self.feed.send(Event::Changes(Batch {
+                before,
+                after: state,
+                changes,
+            }));
+        }
+    }
+
+    /// Shows a state that came from elsewhere.
+    pub(crate) fn replace(&self, state: State, applied: u64) {
+        self.show(state, applied);
+        let _ = self.feed.send(Event::Relist);
+    }
+
+    fn show(&self, state: State, applied: u64) {
+        self.state.store(Arc::new(state));
+        self.applied.send_replace(Some(applied));
+    }
+}

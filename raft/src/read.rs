@@ -1,0 +1,175 @@
+//! Linearizable reads: many readers, one question to the leader.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::State;
+use openraft::ReadPolicy;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cluster::Core;
+use crate::proto;
+use crate::proto::cluster_client::ClusterClient;
+use crate::proto::read_index_reply::Result as Wire;
+use crate::transport::{self, Purpose};
+use crate::{Unavailable, propose};
+
+/// The index of an entry, or why it cannot be told.
+type Round = Result<u64, Unavailable>;
+
+/// How long one question may take. Whoever asked asks again while there is time left.
+const ROUND_LIMIT: Duration = Duration::from_secs(1);
+
+/// Answers many questions at once: all that have come when a round begins get the answer of that round. One that comes
+/// later must wait for the next, because the answer may have been true only before it was asked.
+#[derive(Clone)]
+pub(crate) struct Rounds(mpsc::UnboundedSender<oneshot::Sender<Round>>);
+
+/// The questions of a [`Rounds`].
+pub(crate) struct Questions(mpsc::UnboundedReceiver<oneshot::Sender<Round>>);
+
+impl Rounds {
+    pub(crate) fn new() -> (Self, Questions) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), Questions(receiver))
+    }
+
+    /// The answer of a round that begins after this call.
+    pub(crate) async fn ask(&self) -> Round {
+        let (sender, answer) = oneshot::channel();
+        let stopping = || Unavailable("this node is stopping".to_owned());
+        self.0.send(sender).map_err(|_| stopping())?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+}
+
+impl Questions {
+    /// Holds rounds until nobody can ask any more.
+    pub(crate) async fn answer<F: Future<Output = Round>>(mut self, round: impl Fn() -> F) {
+        let mut waiting = Vec::new();
+        while self.0.recv_many(&mut waiting, usize::MAX).await > 0 {
+            let limited = tokio::time::timeout(ROUND_LIMIT, round()).await;
+            let answer = limited.unwrap_or_else(|_| Err(Unavailable("the leader does not answer in time".to_owned())));
+            for reader in waiting.drain(..) {
+                // A reader that gave up is gone.
+                let _ = reader.send(answer.clone());
+            }
+        }
+    }
+}
+
+impl Core {
+    /// See [`crate::Cluster::read`].
+    pub(crate) async fn read(&self) -> Result<State, Unavailable> {
+        let deadline = Instant::now() + self.timing.read;
+        let mut leadership = self.leadership.clone();
+        loop {
+            leadership.mark_unchanged();
+            let reason = match self.reads.ask().await {
+                Ok(index) if self.wait_applied(index, deadline).await => return Ok(self.published.state()),
+                Ok(index) => Unavailable(format!("this node has not yet received entry {index}")),
+                Err(reason) => reason,
+            };
+            if self.stop.is_cancelled() || !propose::pause(&mut leadership, deadline).await {
+                return Err(reason);
+            }
+        }
+    }
+
+    /// One question for all readers of this node.
+    pub(crate) async fn read_round(self: Arc<Self>) -> Round {
+        let seen = *self.leadership.borrow();
+        match seen.leader {
+            Some(_) if seen.is_self => self.leader_reads.ask().await,
+            Some(leader) => self.ask_leader(leader.0).await,
+            None => Err(Unavailable(
+                "no leader is known; a majority of the voters must be up and reachable".to_owned(),
+            )),
+        }
+    }
+
+    /// One question for all readers of all nodes, if this one leads.
+    pub(crate) async fn leader_round(self: Arc<Self>) -> Round {
+        match self.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
+            Ok((read, _)) => Ok(read.index()),
+            Err(error) => Err(Unavailable(error.to_string())),
+        }
+    }
+
+    async fn ask_leader(&self, leader: u64) -> Round {
+        let unavailable = |status: &tonic::Status| {
+            Unavailable(format!(
+                "the leader, node {leader}, does not answer: {}",
+                transport::describe(status)
+            ))
+        };
+        let Some(address) = self.links.address_of(leader) else {
+            return Err(Unavailable(format!(
+                "the address of the leader, node {leader}, is not known"
+            )));
+        };
+        let link = self.links.to(leader, &address, Purpose::Service);
+        let mut client = ClusterClient::new(link.channel().map_err(|status| unavailable(&status))?);
+        let request = proto::ReadIndexRequest {
+            route: Some(self.links.route(leader)),
+        };
+        let reply = client
+            .read_index(request)
+            .await
+            .map_err(|status| unavailable(&status))?
+            .into_inner();
+        match reply.result {
+            Some(Wire::Index(proto::Matched { id })) => Ok(id.map_or(0, |it| it.index)),
+            Some(Wire::NotLeader(_)) => Err(Unavailable(format!("node {leader} no longer leads"))),
+            None => Err(Unavailable(proto::Malformed("result").to_string())),
+        }
+    }
+
+    /// Waits until this node has applied an entry. False if it has not by then.
+    pub(crate) async fn wait_applied(&self, index: u64, deadline: Instant) -> bool {
+        let mut applied = self.published.applied();
+        let reached = applied.wait_for(|it| it.is_some_and(|it| it >= index));
+        tokio::time::timeout_at(deadline.into(), reached)
+            .await
+            .is_ok_and(|it| it.is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn readers_that_wait_share_the_next_round_and_never_the_running_one() {
+        let (rounds, questions) = Rounds::new();
+        let (begun, go_on) = (Arc::new(AtomicU64::new(0)), Arc::new(Semaphore::new(0)));
+        let (counter, gate) = (begun.clone(), go_on.clone());
+        let answering = tokio::spawn(questions.answer(move || {
+            let round = counter.fetch_add(1, Ordering::SeqCst);
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.map_err(|it| Unavailable(it.to_string()))?.forget();
+                Ok(round)
+            }
+        }));
+        let first = tokio::spawn({
+            let rounds = rounds.clone();
+            async move { rounds.ask().await }
+        });
+        while begun.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let later = futures::future::join_all((0..50).map(|_| rounds.ask()));
+        let release = async { go_on.add_permits(2) };
+        let (answers, ()) = tokio::join!(later, release);
+        assert_eq!(first.await.ok(), Some(Ok(0)));
+        assert!(answers.iter().all(|it| *it == Ok(1)), "{answers:?}");
+        drop(rounds);
+        assert!(answering.await.is_ok(), "it ends when nobody can ask");
+    }
+}

@@ -1,0 +1,174 @@
+//! The replicated state machine: entries in, state, answers and changes out.
+
+mod snapshot;
+
+use std::io;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use model::{Change, Envelope, Revision, State, Timestamp, entry_changes};
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend};
+use storage::{Meta, Snapshots, StateStore};
+
+pub(crate) use self::snapshot::{SnapshotBuilder, SnapshotData};
+use crate::cluster::Hold;
+use crate::log_store::io_error;
+use crate::publish::Published;
+use crate::stored;
+use crate::types::{LogId, Peer, Proposal, Reply, SnapshotMeta, StoredMembership, TypeConfig};
+
+type Payload = EntryPayload<Proposal, u64, Peer>;
+
+/// Entries written as one batch at most.
+const CHUNK: usize = 256;
+
+/// Applies committed entries, one batch a chunk.
+pub(crate) struct StateMachine {
+    store: Arc<StateStore>,
+    snapshots: Arc<Snapshots>,
+    published: Arc<Published>,
+    state: State,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+    /// Dropped after the store.
+    hold: Hold,
+}
+
+impl StateMachine {
+    /// Loads what is on disk. Also returns what the rest of the node sees of it.
+    pub(crate) fn load(
+        store: Arc<StateStore>,
+        snapshots: Arc<Snapshots>,
+        watch_buffer: usize,
+        hold: Hold,
+    ) -> io::Result<(Self, Arc<Published>)> {
+        let (state, meta) = store.load().map_err(io_error)?;
+        let (applied, membership) = meta
+            .map(|it| stored::read_applied(&it.consensus))
+            .transpose()?
+            .unwrap_or_default();
+        let published = Arc::new(Published::new(state.clone(), applied.map(|it| it.index), watch_buffer));
+        let this = Self {
+            store,
+            snapshots,
+            published: published.clone(),
+            state,
+            applied,
+            membership,
+            hold,
+        };
+        Ok((this, published))
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            revision: self.state.revision(),
+            now: self.state.now(),
+            consensus: stored::applied(self.applied.as_ref(), &self.membership),
+        }
+    }
+
+    /// Applies one entry to the state in memory.
+    fn step(&mut self, id: LogId, payload: Payload) -> io::Result<(Vec<Change>, Reply)> {
+        let revision = Revision(id.index);
+        self.applied = Some(id);
+        let (at, changes, reply) = match payload {
+            EntryPayload::Normal(proposal) => {
+                // A command that this version does not know must stop the node: skipping it would let the states of
+                // the nodes drift apart.
+                let envelope: Envelope = storage::decode(&proposal.0).map_err(|error| {
+                    let text = format!(
+                        "entry {} cannot be decoded, perhaps a newer version wrote it: {error}",
+                        id.index
+                    );
+                    io::Error::new(io::ErrorKind::InvalidData, text)
+                })?;
+                let (changes, result) = entry_changes(&self.state, revision, &envelope);
+                (envelope.at, changes, Some(result))
+            }
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembership::new(Some(id), membership);
+                (Timestamp::default(), Vec::new(), None)
+            }
+            EntryPayload::Blank => (Timestamp::default(), Vec::new(), None),
+        };
+        self.state.apply(revision, at, &changes);
+        Ok((changes, Reply(reply)))
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, entries: S) -> Result<(), io::Error>
+    where
+        S: futures::Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+    {
+        let mut chunks = entries.ready_chunks(CHUNK);
+        while let Some(chunk) = chunks.next().await {
+            let mut changed = Vec::with_capacity(chunk.len());
+            let mut replies = Vec::with_capacity(chunk.len());
+            let mut last = None;
+            for item in chunk {
+                let (entry, responder) = item?;
+                let (changes, reply) = self.step(entry.log_id, entry.payload)?;
+                changed.push((Revision(entry.log_id.index), changes));
+                replies.extend(responder.map(|it| (it, reply)));
+                last = Some(entry.log_id.index);
+            }
+            let Some(last) = last else { continue };
+            let written = changed.iter().flat_map(|(_, changes)| changes);
+            self.store.apply(written, &self.meta()).map_err(io_error)?;
+            // Seen by readers here before anybody is told that it is done.
+            self.published.advance(self.state.clone(), last, changed);
+            for (responder, reply) in replies {
+                responder.send(reply);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        SnapshotBuilder {
+            store: self.store.clone(),
+            snapshots: self.snapshots.clone(),
+            state: self.state.clone(),
+            meta: self.meta(),
+            _hold: self.hold.clone(),
+        }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> Result<(), io::Error> {
+        let (store, snapshots) = (self.store.clone(), self.snapshots.clone());
+        let install = move || snapshot::install(&store, &snapshots, data);
+        let (header, state) = tokio::task::spawn_blocking(install).await.map_err(io::Error::other)??;
+        let (applied, membership) = stored::read_applied(&header.meta.consensus)?;
+        if applied != meta.last_log_id {
+            let text = format!(
+                "a snapshot was announced as {:?} but holds {applied:?}",
+                meta.last_log_id
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        (self.state, self.applied, self.membership) = (state, applied, membership);
+        if let Some(applied) = applied {
+            self.published.replace(self.state.clone(), applied.index);
+        }
+        Ok(())
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<openraft::alias::SnapshotOf<TypeConfig, SnapshotData>>, io::Error> {
+        self.snapshots.newest().map(snapshot::offer).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! How values are stored and sent: bincode behind a version byte.
+//!
+//! bincode is positional, so a type that has been stored can never gain a field: a change of shape gets a new version
+//! byte and a migration here.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// The version this build writes, and the only one it reads.
+const VERSION: u8 = 1;
+
+/// A value could not be written or read.
+#[derive(Debug, Error)]
+pub enum CodecError {
+    /// The value does not fit the format.
+    #[error("cannot encode a value")]
+    Encode(#[source] bincode::error::EncodeError),
+    /// The bytes are damaged, or of another type.
+    #[error("cannot decode a value: it is damaged")]
+    Decode(#[source] bincode::error::DecodeError),
+    /// The bytes were written by a newer or unknown version.
+    #[error(
+        "cannot decode a value of format {found}: this build reads format {VERSION}; run the version that wrote it"
+    )]
+    Version {
+        /// The version byte; `None` if there was nothing at all.
+        found: u8,
+    },
+    /// There is nothing to decode.
+    #[error("cannot decode an empty value: it is damaged")]
+    Empty,
+    /// The value ends before the bytes do.
+    #[error("cannot decode a value: {0} bytes are left over")]
+    Trailing(usize),
+}
+
+/// A value as bytes, the version first.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![VERSION];
+    bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
+        .map_err(CodecError::Encode)?;
+    Ok(bytes)
+}
+
+/// The value of such bytes. All of them must be used up.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (&found, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    if found != VERSION {
+        return Err(CodecError::Version { found });
+    }
+    let (value, used) =
+        bincode::serde::decode_from_slice(body, bincode::config::standard()).map_err(CodecError::Decode)?;
+    if used == body.len() {
+        Ok(value)
+    } else {
+        Err(CodecError::Trailing(body.len() - used))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_and_strangers_are_refused() {
+        let value = (7_u64, "x".to_owned(), Some([1_u8; 4]));
+        let Ok(mut bytes) = encode(&value) else {
+            panic!("this encodes")
+        };
+        assert_eq!(decode::<(u64, String, Option<[u8; 4]>)>(&bytes).ok(), Some(value));
+        assert!(matches!(decode::<u64>(&bytes), Err(CodecError::Trailing(_))));
+        bytes[0] = 9;
+        assert!(matches!(decode::<u64>(&bytes), Err(CodecError::Version { found: 9 })));
+        assert!(matches!(decode::<u64>(&[]), Err(CodecError::Empty)));
+        assert!(matches!(decode::<u64>(&[VERSION]), Err(CodecError::Decode(_))));
+    }
+}

@@ -1,0 +1,283 @@
+//! The data folder: whose it is, that nobody else uses it, and that it is whole.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use model::{ClusterId, NodeId};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+
+use crate::{DataDirError, atomic_file, keyring};
+
+/// The newest folder format that this build writes and reads.
+const FORMAT: u32 = 1;
+
+const IDENTITY: &str = "identity.json";
+const KEYRING: &str = "keyring";
+const LOCK: &str = "lock";
+const LOG: &str = "log";
+const STATE: &str = "state";
+const SNAPSHOTS: &str = "snapshots";
+/// What the containers of this host need; not consensus' business.
+const HOST: &str = "host";
+
+/// Which node of which cluster a folder belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Which cluster.
+    pub cluster: ClusterId,
+    /// Which of its nodes.
+    pub node: NodeId,
+}
+
+/// What `identity.json` holds.
+#[derive(Serialize, Deserialize)]
+struct IdentityFile {
+    format: u32,
+    cluster: ClusterId,
+    node: NodeId,
+    /// Whether the stores have been made. Until then nothing was promised to anybody, so what is there may be made anew;
+    /// from then on a missing store is a loss.
+    complete: bool,
+}
+
+/// What only the format can be told of, whatever else the file holds.
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+/// A folder after it was opened and locked.
+#[derive(Debug)]
+pub enum Folder {
+    /// No node lives here yet.
+    Vacant(VacantDir),
+    /// A node lives here.
+    Node(DataDir),
+}
+
+/// A locked folder in which no node lives yet.
+#[derive(Debug)]
+pub struct VacantDir {
+    path: PathBuf,
+    lock: Flock<File>,
+}
+
+/// A locked folder with the identity and key of a node.
+pub struct DataDir {
+    path: PathBuf,
+    identity: Identity,
+    key: [u8; 32],
+    complete: bool,
+    _lock: Flock<File>,
+}
+
+impl DataDir {
+    /// Opens a folder, made if need be, and locks it for as long as the result lives. Refuses a folder that is in use,
+    /// damaged, not whole, of a newer format or somebody else's.
+    pub fn open(path: &Path) -> Result<Folder, DataDirError> {
+        let error = |doing, source| DataDirError::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|it| error("create", it))?;
+        let found = list(path).map_err(|it| error("read", it))?;
+        let lock = lock(path)?;
+        if !found.iter().any(|name| name == IDENTITY) {
+            return vacant(path, lock, &found).map(Folder::Vacant);
+        }
+        let file = read_identity(&path.join(IDENTITY))?;
+        let missing = |missing| DataDirError::Incomplete {
+            path: path.to_owned(),
+            missing,
+        };
+        let has = |wanted: &str| found.iter().any(|name| name == wanted);
+        if !has(KEYRING) {
+            return Err(missing(KEYRING));
+        }
+        if let Some(part) = [LOG, STATE].into_iter().find(|part| file.complete && !has(part)) {
+            return Err(missing(part));
+        }
+        Ok(Folder::Node(Self {
+            key: keyring::read(&path.join(KEYRING))?,
+            identity: Identity {
+                cluster: file.cluster,
+                node: file.node,
+            },
+            complete: file.complete,
+            path: path.to_owned(),
+            _lock: lock,
+        }))
+    }
+
+    /// Whose folder this is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The cluster key.
+    #[must_use]
+    pub fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn log_dir(&self) -> PathBuf {
+        self.path.join(LOG)
+    }
+
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.path.join(STATE)
+    }
+
+    pub(crate) fn snapshot_dir(&self) -> PathBuf {
+        self.path.join(SNAPSHOTS)
+    }
+
+    /// Whether its stores have been made.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Notes that its stores have been made; from now on a missing one is refused.
+    pub(crate) fn set_complete(&mut self) -> Result<(), DataDirError> {
+        write_identity(&self.path, self.identity, true)?;
+        self.complete = true;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for DataDir {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataDir")
+            .field("path", &self.path)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl VacantDir {
+    /// Makes it the folder of this node. Both files are synced before this returns, the identity last.
+    pub fn claim(self, identity: Identity, key: [u8; 32]) -> Result<DataDir, DataDirError> {
+        keyring::write(&self.path.join(KEYRING), &key)?;
+        write_identity(&self.path, identity, false)?;
+        Ok(DataDir {
+            path: self.path,
+            identity,
+            key,
+            complete: false,
+            _lock: self.lock,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Without an identity only an empty folder is free, or one where a claim was cut short before its last step.
+fn vacant(path: &Path, lock: Flock<File>, found: &[String]) -> Result<VacantDir, DataDirError> {
+    if found.iter().any(|name| name == LOG || name == STATE) {
+        return Err(DataDirError::Incomplete {
+            path: path.to_owned(),
+            missing: IDENTITY,
+        });
+    }
+    let ours = [LOCK, KEYRING, HOST, "identity.tmp", "keyring.tmp", "lost+found"];
+    match found.iter().find(|name| !ours.contains(&name.as_str())) {
+        Some(foreign) => Err(DataDirError::Foreign {
+            path: path.to_owned(),
+            found: foreign.clone(),
+        }),
+        None => Ok(VacantDir {
+            path: path.to_owned(),
+            lock,
+        }),
+    }
+}
+
+fn list(path: &Path) -> io::Result<Vec<String>> {
+    let names = std::fs::read_dir(path)?.map(|entry| entry.map(|it| it.file_name().to_string_lossy().into_owned()));
+    let mut names: Vec<String> = names.collect::<io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
+
+fn lock(path: &Path) -> Result<Flock<File>, DataDirError> {
+    let file = path.join(LOCK);
+    let error = |source| DataDirError::Io {
+        doing: "lock",
+        path: file.clone(),
+        source,
+    };
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&file)
+        .map_err(error)?;
+    Flock::lock(opened, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        Errno::EWOULDBLOCK => DataDirError::Locked(path.to_owned()),
+        other => error(other.into()),
+    })
+}
+
+fn read_identity(path: &Path) -> Result<IdentityFile, DataDirError> {
+    let bytes = std::fs::read(path).map_err(|source| DataDirError::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    let damaged = |it: serde_json::Error| DataDirError::Damaged {
+        path: path.to_owned(),
+        reason: it.to_string(),
+    };
+    let FormatOnly { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if format > FORMAT {
+        return Err(DataDirError::Newer {
+            path: path.to_owned(),
+            found: format,
+            known: FORMAT,
+        });
+    }
+    serde_json::from_slice(&bytes).map_err(damaged)
+}
+
+fn write_identity(folder: &Path, identity: Identity, complete: bool) -> Result<(), DataDirError> {
+    let path = folder.join(IDENTITY);
+    let file = IdentityFile {
+        format: FORMAT,
+        cluster: identity.cluster,
+        node: identity.node,
+        complete,
+    };
+    let error = |source| DataDirError::Io {
+        doing: "write",
+        path: path.clone(),
+        source,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&file).map_err(|it| error(it.into()))?;
+    bytes.push(b'\n');
+    atomic_file::write(&path, 0o600, &bytes).map_err(error)
+}
+
+#[cfg(test)]
+mod tests;

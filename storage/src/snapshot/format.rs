@@ -1,0 +1,170 @@
+//! The bytes of a snapshot file.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use model::{ClusterId, Resource, State};
+use ring::digest::{Context, SHA256};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SnapshotHeader, Staged};
+use crate::{Meta, StorageError, decode, encode};
+
+/// The last byte is the version of the framing.
+const MAGIC: &[u8; 8] = b"GOBSNAP\x01";
+const CHECKSUM_BYTES: usize = 32;
+const RESOURCES_A_FRAME: usize = 256;
+/// No frame that we write comes near this; a damaged length must not take all memory.
+const FRAME_BYTES_MAX: usize = 256 << 20;
+
+/// Writes a whole snapshot.
+pub(super) fn write(
+    to: &mut Staged,
+    cluster: ClusterId,
+    state: &State,
+    meta: &Meta,
+) -> Result<SnapshotHeader, StorageError> {
+    let resources = state.resources().count() as u64;
+    let header = SnapshotHeader {
+        cluster,
+        meta: meta.clone(),
+        resources,
+    };
+    let mut out = Output {
+        to,
+        digest: Context::new(&SHA256),
+    };
+    out.bytes(MAGIC)?;
+    out.frame(&header)?;
+    let mut frame: Vec<Resource> = Vec::with_capacity(RESOURCES_A_FRAME);
+    for resource in state.resources() {
+        frame.push(resource);
+        if frame.len() == RESOURCES_A_FRAME {
+            out.frame(&frame)?;
+            frame.clear();
+        }
+    }
+    if !frame.is_empty() {
+        out.frame(&frame)?;
+    }
+    out.bytes(&0_u32.to_be_bytes())?;
+    let Output { to, digest } = out;
+    to.add(digest.finish().as_ref())?;
+    Ok(header)
+}
+
+/// Reads a whole snapshot, and refuses one that is damaged or another cluster's.
+pub(super) fn read(path: &Path, cluster: ClusterId) -> Result<(SnapshotHeader, State), StorageError> {
+    let file = File::open(path).map_err(|source| StorageError::Io {
+        doing: "open",
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut input = Input {
+        from: BufReader::new(file),
+        path,
+        digest: Context::new(&SHA256),
+    };
+    let mut magic = [0; 8];
+    input.bytes(&mut magic)?;
+    if &magic != MAGIC {
+        return Err(input.damaged("it is not a snapshot of a known format"));
+    }
+    let header: SnapshotHeader = input.frame()?.ok_or_else(|| input.damaged("it has no header"))?;
+    if header.cluster != cluster {
+        return Err(StorageError::WrongOwner {
+            path: path.to_owned(),
+            found: format!("cluster {}", header.cluster),
+            expected: format!("cluster {cluster}"),
+        });
+    }
+    let mut resources = Vec::new();
+    while let Some(mut frame) = input.frame::<Vec<Resource>>()? {
+        resources.append(&mut frame);
+    }
+    let digest = input.digest.clone().finish();
+    let mut checksum = [0; CHECKSUM_BYTES];
+    input.bytes(&mut checksum)?;
+    if digest.as_ref() != checksum {
+        return Err(input.damaged("its checksum is wrong"));
+    }
+    if resources.len() as u64 != header.resources {
+        return Err(input.damaged("it does not hold as many resources as it says"));
+    }
+    let state = State::from_resources(header.meta.revision, header.meta.now, resources);
+    Ok((header, state))
+}
+
+struct Output<'a> {
+    to: &'a mut Staged,
+    digest: Context,
+}
+
+impl Output<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.digest.update(bytes);
+        self.to.add(bytes)
+    }
+
+    fn frame<T: Serialize>(&mut self, value: &T) -> Result<(), StorageError> {
+        let path = self.to.path().to_owned();
+        let bytes = encode(value).map_err(|source| StorageError::Codec {
+            path: path.clone(),
+            source,
+        })?;
+        let length = u32::try_from(bytes.len())
+            .ok()
+            .filter(|_| bytes.len() <= FRAME_BYTES_MAX);
+        let length = length.ok_or_else(|| StorageError::Damaged {
+            path,
+            reason: "a frame is too long".to_owned(),
+        })?;
+        self.bytes(&length.to_be_bytes())?;
+        self.bytes(&bytes)
+    }
+}
+
+struct Input<'a> {
+    from: BufReader<File>,
+    path: &'a Path,
+    digest: Context,
+}
+
+impl Input<'_> {
+    fn damaged(&self, reason: &str) -> StorageError {
+        StorageError::Damaged {
+            path: self.path.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn bytes(&mut self, into: &mut [u8]) -> Result<(), StorageError> {
+        self.from
+            .read_exact(into)
+            .map_err(|_| self.damaged("it ends too early"))?;
+        self.digest.update(into);
+        Ok(())
+    }
+
+    /// The next frame; `None` for the empty one at the end.
+    fn frame<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StorageError> {
+        let mut length = [0; 4];
+        self.bytes(&mut length)?;
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        if length == 0 {
+            return Ok(None);
+        }
+        if length > FRAME_BYTES_MAX {
+            return Err(self.damaged("a frame is too long"));
+        }
+        let mut bytes = vec![0; length];
+        self.bytes(&mut bytes)?;
+        let path = self.path;
+        decode(&bytes).map(Some).map_err(|source| StorageError::Codec {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}

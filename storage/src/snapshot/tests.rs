@@ -1,0 +1,97 @@
+use model::{AccountId, Project, ProjectId, Resource, Revision, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+
+const CLUSTER: ClusterId = ClusterId(Uuid::from_u128(7));
+
+fn state(projects: u128) -> State {
+    let project = |id: u128| Project {
+        id: ProjectId(Uuid::from_u128(id)),
+        account: AccountId(Uuid::from_u128(1)),
+        name: format!("project {id}"),
+        created_at: Timestamp(1),
+        updated_at: Timestamp(1),
+        revision: Revision(1),
+    };
+    let resources: Vec<Resource> = (0..projects).map(|id| Resource::Project(project(id))).collect();
+    State::from_resources(Revision(42), Timestamp(420), resources)
+}
+
+fn meta() -> Meta {
+    Meta {
+        revision: Revision(42),
+        now: Timestamp(420),
+        consensus: vec![9],
+    }
+}
+
+fn resources(state: &State) -> Vec<Resource> {
+    state.resources().collect()
+}
+
+#[test]
+fn a_snapshot_travels_and_comes_back_whole() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let sender = Snapshots::open(&temp.path().join("a"), CLUSTER).expect("it opens");
+    let built = sender.build(&state(1_000), &meta()).expect("writable");
+    assert_eq!(built.header.resources, 1_000);
+
+    let receiver = Snapshots::open(&temp.path().join("b"), CLUSTER).expect("it opens");
+    let mut staged = receiver.stage().expect("writable");
+    for chunk in std::fs::read(&built.path).expect("readable").chunks(1_000) {
+        staged.add(chunk).expect("writable");
+    }
+    let (adopted, read) = receiver.adopt(staged).expect("it is whole");
+    assert_eq!(adopted.header, built.header);
+    assert_eq!(resources(&read), resources(&state(1_000)));
+
+    drop(receiver);
+    let reopened = Snapshots::open(&temp.path().join("b"), CLUSTER).expect("it opens");
+    assert_eq!(reopened.newest(), Some(adopted));
+}
+
+#[test]
+fn damage_is_found_wherever_it_is() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let snapshots = Snapshots::open(temp.path(), CLUSTER).expect("it opens");
+    let built = snapshots.build(&state(3), &meta()).expect("writable");
+    let whole = std::fs::read(&built.path).expect("readable");
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        let mut staged = snapshots.stage().expect("writable");
+        staged.add(&damaged).expect("writable");
+        assert!(snapshots.adopt(staged).is_err(), "byte {at}");
+    }
+    let mut staged = snapshots.stage().expect("writable");
+    staged.add(&whole[..whole.len() - 1]).expect("writable");
+    assert!(snapshots.adopt(staged).is_err(), "cut short");
+    let left: Vec<_> = std::fs::read_dir(temp.path()).expect("readable").collect();
+    assert_eq!(left.len(), 1, "refused files are removed");
+}
+
+#[test]
+fn a_snapshot_of_another_cluster_is_refused() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let stranger = Snapshots::open(&temp.path().join("a"), ClusterId(Uuid::from_u128(8))).expect("it opens");
+    let built = stranger.build(&state(1), &meta()).expect("writable");
+    let snapshots = Snapshots::open(&temp.path().join("b"), CLUSTER).expect("it opens");
+    assert!(matches!(
+        snapshots.read(&built.path),
+        Err(StorageError::WrongOwner { .. })
+    ));
+}
+
+#[test]
+fn leftovers_are_cleared_at_start() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let snapshots = Snapshots::open(temp.path(), CLUSTER).expect("it opens");
+    let built = snapshots.build(&state(1), &meta()).expect("writable");
+    drop(snapshots);
+    std::fs::write(temp.path().join("5.tmp"), "half").expect("a file");
+    std::fs::write(temp.path().join("00000000000000000099.snapshot"), "garbage").expect("a file");
+    let snapshots = Snapshots::open(temp.path(), CLUSTER).expect("it opens");
+    assert_eq!(snapshots.newest(), Some(built));
+    assert_eq!(std::fs::read_dir(temp.path()).expect("readable").count(), 1);
+}

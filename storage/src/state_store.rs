@@ -1,0 +1,245 @@
+//! The replicated state on disk: every change is written, nothing is synced until a snapshot asks for it.
+//!
+//! What a crash loses is replayed from the log, which is purged only up to what has been flushed here.
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use model::{Change, Key, Resource, Revision, State, Timestamp};
+use rocksdb::{DB, DBRecoveryMode, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::{StorageError, atomic_file, decode, encode};
+
+/// Names the folder in use; see [`StateStore::replace`].
+const POINTER: &str = "current";
+const OWNER: &[u8] = b"m/owner";
+const META: &[u8] = b"m/meta";
+/// Resources follow, under this prefix and their key.
+const RESOURCE: u8 = b'r';
+
+/// Where a state stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The last applied entry.
+    pub revision: Revision,
+    /// The state's own time.
+    pub now: Timestamp,
+    /// What consensus keeps with it, opaque.
+    pub consensus: Vec<u8>,
+}
+
+/// The replicated state of one node.
+pub struct StateStore {
+    dir: PathBuf,
+    owner: String,
+    current: RwLock<Generation>,
+}
+
+/// The database in use. Installing a snapshot makes another one and then points to it.
+struct Generation {
+    number: u64,
+    path: PathBuf,
+    db: DB,
+}
+
+impl StateStore {
+    /// Opens the state in this folder, or makes it if `is_new`: otherwise a state that is not there is a loss. Clears
+    /// what an interrupted installation left. `owner` is recorded in a new one and compared in an old one.
+    pub fn open(dir: &Path, owner: &str, is_new: bool) -> Result<Self, StorageError> {
+        let io = |doing, source| StorageError::Io {
+            doing,
+            path: dir.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(dir).map_err(|it| io("create", it))?;
+        let pointer = dir.join(POINTER);
+        let number = match std::fs::read_to_string(&pointer) {
+            Ok(text) => text.trim().parse().map_err(|_| StorageError::Damaged {
+                path: pointer.clone(),
+                reason: format!("`{}` is not a number", text.trim()),
+            })?,
+            Err(error) if is_new && error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(io("read the pointer in", error)),
+        };
+        clear_all_but(dir, number).map_err(|it| io("clear leftovers in", it))?;
+        let current = Generation::open(dir, number, owner, is_new)?;
+        if is_new {
+            atomic_file::write(&pointer, 0o600, b"0\n").map_err(|it| io("write the pointer in", it))?;
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            owner: owner.to_owned(),
+            current: RwLock::new(current),
+        })
+    }
+
+    /// Everything that is there. `None` for where it stands means that nothing was ever applied.
+    pub fn load(&self) -> Result<(State, Option<Meta>), StorageError> {
+        let current = self.current();
+        let meta = current.meta()?;
+        let mut resources = Vec::new();
+        for entry in current.db.iterator(IteratorMode::From(&[RESOURCE], Direction::Forward)) {
+            let (key, value) = entry.map_err(|it| current.error(it))?;
+            if key.first() != Some(&RESOURCE) {
+                break;
+            }
+            resources.push(current.decoded::<Resource>(&value)?);
+        }
+        let (revision, now) = meta.as_ref().map_or_else(Default::default, |it| (it.revision, it.now));
+        Ok((State::from_resources(revision, now, resources), meta))
+    }
+
+    /// The last applied entry.
+    pub fn revision(&self) -> Result<Option<Revision>, StorageError> {
+        Ok(self.current().meta()?.map(|it| it.revision))
+    }
+
+    /// Writes changes, in order, and where the state stands after them, as one batch.
+    pub fn apply<'a>(&self, changes: impl IntoIterator<Item = &'a Change>, meta: &Meta) -> Result<(), StorageError> {
+        let current = self.current();
+        let mut batch = WriteBatch::default();
+        for change in changes {
+            match change {
+                Change::Put(resource) => {
+                    batch.put(current.resource_key(&resource.key())?, current.encoded(resource)?);
+                }
+                Change::Delete(key) => batch.delete(current.resource_key(key)?),
+            }
+        }
+        batch.put(META, current.encoded(meta)?);
+        current.db.write(batch).map_err(|it| current.error(it))
+    }
+
+    /// Makes all that was applied survive a power cut.
+    pub fn flush(&self) -> Result<(), StorageError> {
+        let current = self.current();
+        current.db.flush_wal(true).map_err(|it| current.error(it))
+    }
+
+    /// Replaces everything. A crash at any point leaves either the old state or the new one.
+    pub fn replace(&self, state: &State, meta: &Meta) -> Result<(), StorageError> {
+        let io = |doing, source| StorageError::Io {
+            doing,
+            path: self.dir.clone(),
+            source,
+        };
+        let number = self.current().number + 1;
+        let next = Generation::open(&self.dir, number, &self.owner, true)?;
+        let mut batch = WriteBatch::default();
+        for resource in state.resources() {
+            batch.put(next.resource_key(&resource.key())?, next.encoded(&resource)?);
+            if batch.size_in_bytes() > 4 << 20 {
+                next.db.write(std::mem::take(&mut batch)).map_err(|it| next.error(it))?;
+            }
+        }
+        batch.put(META, next.encoded(meta)?);
+        next.db.write_opt(batch, &synced()).map_err(|it| next.error(it))?;
+        atomic_file::sync_dir(&self.dir).map_err(|it| io("sync", it))?;
+        let pointer = self.dir.join(POINTER);
+        atomic_file::write(&pointer, 0o600, format!("{number}\n").as_bytes()).map_err(|it| io("point in", it))?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        if let Err(error) = clear_all_but(&self.dir, number) {
+            // The next start tries again.
+            tracing::warn!(path = %self.dir.display(), %error, "cannot remove the state that was replaced");
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Generation> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generation {
+    fn open(dir: &Path, number: u64, owner: &str, is_new: bool) -> Result<Self, StorageError> {
+        let path = dir.join(number.to_string());
+        let mut options = Options::default();
+        options.create_if_missing(is_new);
+        // Nothing here is synced as it is written, so a power cut may leave holes: everything before the first of them
+        // is a state that once was, and the log has what came after.
+        options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+        options.set_keep_log_file_num(3);
+        options.set_max_background_jobs(2);
+        let db = DB::open(&options, &path).map_err(|source| StorageError::Database {
+            path: path.clone(),
+            source,
+        })?;
+        let this = Self { number, path, db };
+        this.check_owner(owner, is_new)?;
+        Ok(this)
+    }
+
+    fn check_owner(&self, owner: &str, is_new: bool) -> Result<(), StorageError> {
+        match self.get(OWNER)? {
+            Some(found) if found == owner.as_bytes() => Ok(()),
+            Some(found) => Err(StorageError::WrongOwner {
+                path: self.path.clone(),
+                found: String::from_utf8_lossy(&found).into_owned(),
+                expected: owner.to_owned(),
+            }),
+            None if !is_new => Err(StorageError::Damaged {
+                path: self.path.clone(),
+                reason: "it does not say whose it is".to_owned(),
+            }),
+            None => self.db.put_opt(OWNER, owner, &synced()).map_err(|it| self.error(it)),
+        }
+    }
+
+    fn meta(&self) -> Result<Option<Meta>, StorageError> {
+        self.get(META)?.map(|bytes| self.decoded(&bytes)).transpose()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        self.db.get(key).map_err(|it| self.error(it))
+    }
+
+    fn resource_key(&self, key: &Key) -> Result<Vec<u8>, StorageError> {
+        Ok([&[RESOURCE], &*self.encoded(key)?].concat())
+    }
+
+    fn encoded<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, StorageError> {
+        encode(value).map_err(|source| StorageError::Codec {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn decoded<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StorageError> {
+        decode(bytes).map_err(|source| StorageError::Codec {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn error(&self, source: rocksdb::Error) -> StorageError {
+        StorageError::Database {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn synced() -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.set_sync(true);
+    options
+}
+
+/// Removes every generation that is not in use.
+fn clear_all_but(dir: &Path, number: u64) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.parse::<u64>().is_ok_and(|other| other != number) {
+            std::fs::remove_dir_all(entry.path())?;
+        } else if name.ends_with(atomic_file::UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use model::{AccountId, Project, ProjectId};
+use uuid::Uuid;
+
+use super::*;
+
+fn project(id: u128, name: &str) -> Project {
+    Project {
+        id: ProjectId(Uuid::from_u128(id)),
+        account: AccountId(Uuid::from_u128(1)),
+        name: name.to_owned(),
+        created_at: Timestamp(1),
+        updated_at: Timestamp(1),
+        revision: Revision(1),
+    }
+}
+
+fn open(path: &Path) -> StateStore {
+    StateStore::open(path, "node 1", !path.join(POINTER).exists()).expect("it opens")
+}
+
+fn meta(revision: u64) -> Meta {
+    Meta {
+        revision: Revision(revision),
+        now: Timestamp(revision * 10),
+        consensus: vec![1, 2, 3],
+    }
+}
+
+fn names(state: &State) -> Vec<String> {
+    let projects = state.resources().filter_map(|it| match it {
+        Resource::Project(project) => Some(project.name),
+        _ => None,
+    });
+    projects.collect()
+}
+
+#[test]
+fn changes_come_back_with_where_they_stand() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let store = open(temp.path());
+    assert_eq!(store.load().expect("readable").1, None);
+    let changes: Vec<Change> = vec![project(1, "one").into(), project(2, "two").into()];
+    store.apply(&changes, &meta(5)).expect("writable");
+    store
+        .apply(&[Change::Delete(Key::Project(ProjectId(Uuid::from_u128(1))))], &meta(6))
+        .expect("writable");
+    store.flush().expect("writable");
+    drop(store);
+    let store = open(temp.path());
+    let (state, found) = store.load().expect("readable");
+    assert_eq!((names(&state), found), (vec!["two".to_owned()], Some(meta(6))));
+    assert_eq!((state.revision(), state.now()), (Revision(6), Timestamp(60)));
+}
+
+#[test]
+fn a_replaced_state_is_wholly_the_new_one() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let store = open(temp.path());
+    store.apply(&[project(1, "old").into()], &meta(5)).expect("writable");
+    let new = State::from_resources(Revision(9), Timestamp(90), vec![Resource::Project(project(2, "new"))]);
+    store.replace(&new, &meta(9)).expect("writable");
+    assert_eq!(names(&store.load().expect("readable").0), ["new"]);
+    store.apply(&[project(3, "newer").into()], &meta(10)).expect("writable");
+    drop(store);
+    // What an installation that was cut short before its pointer leaves behind.
+    std::fs::create_dir(temp.path().join("2")).expect("a folder");
+    let store = open(temp.path());
+    assert_eq!(names(&store.load().expect("readable").0), ["new", "newer"]);
+    assert!(!temp.path().join("2").exists() && !temp.path().join("0").exists());
+}
+
+#[test]
+fn a_state_of_another_node_is_refused() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    drop(open(temp.path()));
+    assert!(matches!(
+        StateStore::open(temp.path(), "node 2", false),
+        Err(StorageError::WrongOwner { .. })
+    ));
+}
+
+#[test]
+fn a_state_that_should_be_there_is_not_made_anew() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let opened = |is_new| StateStore::open(temp.path(), "node 1", is_new).map(|_| ());
+    assert!(opened(false).is_err());
+    assert!(opened(true).is_ok());
+    std::fs::remove_file(temp.path().join(POINTER)).expect("it is there");
+    assert!(opened(false).is_err(), "a state without a pointer may be any");
+}
