@@ -20,8 +20,16 @@ impl Client {
     pub(crate) fn new(api: &str, key: &str) -> Result<Self> {
         let base = Url::parse(api).ok().filter(Url::has_host);
         let base = base.with_context(|| format!("--api {api:?}: give a URL, such as http://127.0.0.1:7400"))?;
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER).no_proxy().build();
-        Ok(Self { http: http.context("cannot set up HTTP")?, base, key: key.to_owned() })
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .no_proxy()
+            .build();
+        Ok(Self {
+            http: http.context("cannot set up HTTP")?,
+            base,
+            key: key.to_owned(),
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
@@ -37,7 +45,9 @@ impl Client {
         let mut found = Vec::new();
         for page in 1.. {
             let answer = self.get(&format!("{path}?page={page}")).await?;
-            let results = answer["results"].as_array().with_context(|| format!("{path} answered no list"))?;
+            let results = answer["results"]
+                .as_array()
+                .with_context(|| format!("{path} answered no list"))?;
             found.extend(results.iter().cloned());
             if answer["next"].is_null() {
                 break;
@@ -47,16 +57,25 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let url = self.base.join(path).with_context(|| format!("{path} cannot be asked of {}", self.base))?;
+        let url = self
+            .base
+            .join(path)
+            .with_context(|| format!("{path} cannot be asked of {}", self.base))?;
         let mut request = self.http.request(method, url.clone()).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.json(body);
         }
         let answer = request.send().await.with_context(|| {
-            format!("no answer from {}; is a node running there? --api or GOBLINS_API names another", self.base)
+            format!(
+                "no answer from {}; is a node running there? --api or GOBLINS_API names another",
+                self.base
+            )
         })?;
         let status = answer.status();
-        let text = answer.text().await.with_context(|| format!("the answer from {url} broke off"))?;
+        let text = answer
+            .text()
+            .await
+            .with_context(|| format!("the answer from {url} broke off"))?;
         if status == StatusCode::UNAUTHORIZED {
             bail!("{} does not accept this API key ({})", self.base, detail(&text));
         }

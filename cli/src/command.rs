@@ -12,7 +12,12 @@ use crate::{status, token};
 #[derive(Clone, Debug, Args)]
 pub struct Connection {
     /// Where any node's API listens
-    #[arg(long, env = "GOBLINS_API", value_name = "URL", default_value = "http://127.0.0.1:7400")]
+    #[arg(
+        long,
+        env = "GOBLINS_API",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7400"
+    )]
     pub(crate) api: String,
     /// An API key
     #[arg(long, env = "GOBLINS_API_KEY", value_name = "KEY", hide_env_values = true)]
@@ -55,13 +60,14 @@ pub enum TokenCommand {
 /// # Errors
 /// When the cluster cannot be reached, refuses, or answers something unexpected; the text says which and what to do.
 pub fn run(command: Command) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
     runtime.block_on(async {
         match command {
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
-            Command::Token(TokenCommand::Create { connection, ttl }) => {
-                token::create(&client(connection)?, ttl).await
-            }
+            Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
         }
     })
 }
@@ -69,7 +75,9 @@ pub fn run(command: Command) -> Result<()> {
 fn client(connection: Connection) -> Result<Client> {
     match connection.key {
         Some(key) => Client::new(&connection.api, &key),
-        None => bail!("give an API key with --key or GOBLINS_API_KEY; the first node wrote or printed one when it began"),
+        None => {
+            bail!("give an API key with --key or GOBLINS_API_KEY; the first node wrote or printed one when it began")
+        }
     }
 }
 
@@ -96,7 +104,17 @@ mod tests {
     fn spans_have_a_number_and_a_unit() {
         assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(span("7d"), Ok(Duration::from_secs(7 * 86_400)));
-        for wrong in ["", "h", "90", "1w", "-1h", "0s", "1.5h", "99999999999999999999d", "999999999999999999d"] {
+        for wrong in [
+            "",
+            "h",
+            "90",
+            "1w",
+            "-1h",
+            "0s",
+            "1.5h",
+            "99999999999999999999d",
+            "999999999999999999d",
+        ] {
             assert!(span(wrong).is_err(), "{wrong:?} is no span");
         }
     }

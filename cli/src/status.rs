@@ -17,7 +17,11 @@ pub(crate) async fn show(client: &Client, as_json: bool) -> Result<()> {
 }
 
 fn render(cluster: &Value, nodes: &[Value]) -> String {
-    let health = if cluster["healthy"] == true { "healthy" } else { "NOT HEALTHY" };
+    let health = if cluster["healthy"] == true {
+        "healthy"
+    } else {
+        "NOT HEALTHY"
+    };
     let leader = cluster["leader"]["name"].as_str().unwrap_or("none");
     let mut text = format!(
         "cluster {}  {health}  leader {leader}  term {}  committed {}  applied {}\n\n",
@@ -26,7 +30,12 @@ fn render(cluster: &Value, nodes: &[Value]) -> String {
         plain(&cluster["commit_index"]),
         plain(&cluster["applied_index"]),
     );
-    let mut rows = vec![["ID", "NAME", "STATE", "ROLE", "MATCHED", "LAG", "REPLICAS", "API", "VERSION"].map(str::to_owned)];
+    let mut rows = vec![
+        [
+            "ID", "NAME", "STATE", "ROLE", "MATCHED", "LAG", "REPLICAS", "API", "VERSION",
+        ]
+        .map(str::to_owned),
+    ];
     rows.extend(nodes.iter().map(|node| row(cluster, node)));
     text.push_str(&table(&rows));
     text
@@ -38,8 +47,16 @@ fn row(cluster: &Value, node: &Value) -> [String; 9] {
         .flat_map(|kind| cluster[*kind].as_array().into_iter().flatten())
         .find(|it| it["id"] == node["id"]);
     let number = |field: &str| member.map_or_else(|| "-".to_owned(), |it| plain(&it[field]));
-    let role = if node["leader"] == true { "leader".to_owned() } else { plain(&node["role"]) };
-    let state = if node["schedulable"] == false { "unschedulable" } else { node["state"].as_str().unwrap_or("-") };
+    let role = if node["leader"] == true {
+        "leader".to_owned()
+    } else {
+        plain(&node["role"])
+    };
+    let state = if node["schedulable"] == false {
+        "unschedulable"
+    } else {
+        node["state"].as_str().unwrap_or("-")
+    };
     [
         plain(&node["id"]),
         plain(&node["name"]),
@@ -62,10 +79,13 @@ fn plain(value: &Value) -> String {
 }
 
 fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [usize; N] =
-        std::array::from_fn(|n| rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0));
+    let widths: [usize; N] = std::array::from_fn(|n| rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0));
     let line = |row: &[String; N]| {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<_> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
@@ -88,7 +108,15 @@ mod tests {
         };
         let text = render(&cluster, &[node(1, "a", false), node(2, "b", true)]);
         assert!(text.contains("leader b  term 3"), "{text}");
-        assert!(text.lines().any(|line| line.starts_with("1   a     up     voter   7        2")), "{text}");
-        assert!(text.lines().any(|line| line.starts_with("2   b     up     leader  9        0")), "{text}");
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with("1   a     up     voter   7        2")),
+            "{text}"
+        );
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with("2   b     up     leader  9        0")),
+            "{text}"
+        );
     }
 }

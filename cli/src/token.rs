@@ -9,7 +9,9 @@ use crate::client::Client;
 
 /// Prints the token alone, so that a script can take it as it is.
 pub(crate) async fn create(client: &Client, ttl: Duration) -> Result<()> {
-    let answer = client.post("/api/join-tokens/", &json!({ "ttl_seconds": ttl.as_secs() })).await?;
+    let answer = client
+        .post("/api/join-tokens/", &json!({ "ttl_seconds": ttl.as_secs() }))
+        .await?;
     println!("{}", answer["token"].as_str().context("the answer holds no token")?);
     Ok(())
 }

@@ -170,7 +170,10 @@ pub struct ReplicaReport {
 
 /// Everything that can be asked of the replicated state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(clippy::large_enum_variant, reason = "envelopes are boxed on their way; the common variants are the large ones")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "envelopes are boxed on their way; the common variants are the large ones"
+)]
 pub enum Command {
     /// The first entry of a cluster: its id, the first account with its project and key.
     Bootstrap {

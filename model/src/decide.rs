@@ -30,7 +30,10 @@ impl Decision {
     }
 
     fn done(changes: Vec<Change>) -> Self {
-        Self { changes, outcome: Outcome::Done }
+        Self {
+            changes,
+            outcome: Outcome::Done,
+        }
     }
 }
 
@@ -40,9 +43,18 @@ impl Decision {
 /// The rejection, in which case nothing is to change.
 pub fn decide(state: &State, revision: Revision, envelope: &Envelope) -> Result<Decision, Rejection> {
     let now = state.now().max(envelope.at);
-    let cx = Context { state, revision, now, envelope };
+    let cx = Context {
+        state,
+        revision,
+        now,
+        envelope,
+    };
     match &envelope.command {
-        Command::Bootstrap { cluster, admin, key_hash } => cluster::bootstrap(&cx, *cluster, admin, key_hash),
+        Command::Bootstrap {
+            cluster,
+            admin,
+            key_hash,
+        } => cluster::bootstrap(&cx, *cluster, admin, key_hash),
         Command::CreateProject(draft) => project::create(&cx, draft),
         Command::UpdateProject(id, patch) => project::update(&cx, *id, patch),
         Command::DeleteProject(id) => project::delete(&cx, *id),
@@ -55,9 +67,13 @@ pub fn decide(state: &State, revision: Revision, envelope: &Envelope) -> Result<
         Command::CreateRoute(draft) => route::create(&cx, draft),
         Command::UpdateRoute(id, patch) => route::update(&cx, *id, patch),
         Command::DeleteRoute(id) => route::delete(&cx, *id),
-        Command::CreateApiKey { account, name, hash, scope, expires_at } => {
-            api_key::create(&cx, *account, name, *hash, *scope, *expires_at)
-        }
+        Command::CreateApiKey {
+            account,
+            name,
+            hash,
+            scope,
+            expires_at,
+        } => api_key::create(&cx, *account, name, *hash, *scope, *expires_at),
         Command::RevokeApiKey(id) => api_key::revoke(&cx, *id),
         Command::CreateJoinToken { hash, expires_at } => cluster::create_join_token(&cx, *hash, *expires_at),
         Command::JoinNode { token_hash, draft } => node::join(&cx, *token_hash, draft),
@@ -94,7 +110,12 @@ pub fn entry_changes(
     // The cluster's own commands are guarded by what they were made from; recording them would only cost memory.
     if matches!(envelope.actor, crate::Actor::Account(_)) {
         let now = state.now().max(envelope.at);
-        let record = Operation { id: envelope.operation, at: now, revision, result: result.clone() };
+        let record = Operation {
+            id: envelope.operation,
+            at: now,
+            revision,
+            result: result.clone(),
+        };
         changes.push(record.into());
         changes.extend(expired(state, now).map(|it| Change::Delete(crate::Key::Operation(it.id))));
     }

@@ -29,9 +29,15 @@ pub fn node_view(state: &State, node: NodeId) -> NodeView {
         .replicas_on(node)
         .map(|replica| Assignment {
             replica: replica.clone(),
-            service_name: state.service(replica.service).map(|s| s.name.clone()).unwrap_or_default(),
+            service_name: state
+                .service(replica.service)
+                .map(|s| s.name.clone())
+                .unwrap_or_default(),
             deployment: state.deployment(replica.deployment).cloned(),
         })
         .collect();
-    NodeView { revision: state.revision(), assignments }
+    NodeView {
+        revision: state.revision(),
+        assignments,
+    }
 }

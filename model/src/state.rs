@@ -81,7 +81,11 @@ impl State {
 
     /// Builds a state from its resources, as a snapshot or the disk holds them.
     pub fn from_resources(revision: Revision, now: Timestamp, resources: impl IntoIterator<Item = Resource>) -> Self {
-        let mut state = Self { revision, now, ..Self::default() };
+        let mut state = Self {
+            revision,
+            now,
+            ..Self::default()
+        };
         for resource in resources {
             state.put(resource);
         }

@@ -24,14 +24,17 @@ pub(crate) struct Control(pub(crate) Cluster);
 impl ControlPlane for Control {
     async fn submit(&self, actor: Actor, command: Command) -> Result<api::Submitted, api::SubmitError> {
         match self.0.submit(actor, command).await {
-            Ok(done) => {
-                Ok(api::Submitted { outcome: done.outcome, revision: done.revision, state: self.0.local() })
-            }
+            Ok(done) => Ok(api::Submitted {
+                outcome: done.outcome,
+                revision: done.revision,
+                state: self.0.local(),
+            }),
             Err(raft::SubmitError::Rejected(rejection)) => Err(api::SubmitError::Rejected(rejection)),
             Err(raft::SubmitError::Unavailable(why)) => Err(api::SubmitError::Unavailable(why)),
-            Err(error @ raft::SubmitError::OutcomeUnknown { operation }) => {
-                Err(api::SubmitError::OutcomeUnknown { operation, reason: error.to_string() })
-            }
+            Err(error @ raft::SubmitError::OutcomeUnknown { operation }) => Err(api::SubmitError::OutcomeUnknown {
+                operation,
+                reason: error.to_string(),
+            }),
         }
     }
 
@@ -53,8 +56,11 @@ impl ControlPlane for Control {
 
     fn cluster(&self) -> ClusterView {
         let status = self.0.status();
-        let member =
-            |it: raft::Member| MemberView { node: it.id, matched_index: it.matched, lag: it.lag };
+        let member = |it: raft::Member| MemberView {
+            node: it.id,
+            matched_index: it.matched,
+            lag: it.lag,
+        };
         ClusterView {
             node: status.node_id,
             healthy: status.leader.is_some() && self.0.staleness().is_some_and(|it| it < STALE),
@@ -71,9 +77,10 @@ impl ControlPlane for Control {
         match (self.0.status().leader, self.0.staleness()) {
             (None, _) => Readiness::Waiting("no leader is known; a majority of the voters has to be up".to_owned()),
             (Some(leader), None) => Readiness::Waiting(format!("no word from the leader, node {leader}, yet")),
-            (Some(leader), Some(age)) if age >= STALE => {
-                Readiness::Waiting(format!("no word from the leader, node {leader}, for {} ms", age.as_millis()))
-            }
+            (Some(leader), Some(age)) if age >= STALE => Readiness::Waiting(format!(
+                "no word from the leader, node {leader}, for {} ms",
+                age.as_millis()
+            )),
             (Some(_), Some(_)) => Readiness::Ready,
         }
     }
@@ -92,7 +99,11 @@ pub(crate) struct Reports {
 #[async_trait]
 impl Reporter for Reports {
     async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError> {
-        let command = Command::ReportReplicas { node: self.node, boot: self.boot, reports };
+        let command = Command::ReportReplicas {
+            node: self.node,
+            boot: self.boot,
+            reports,
+        };
         let result = self.cluster.submit(Actor::System, command).await;
         result.map(drop).map_err(|error| ReportError(chain(&error)))
     }

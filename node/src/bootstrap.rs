@@ -18,7 +18,11 @@ pub(crate) struct FirstKey(String);
 
 impl FirstKey {
     pub(crate) fn random() -> Self {
-        let text: String = rand::rng().sample_iter(Alphanumeric).take(LENGTH).map(char::from).collect();
+        let text: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(LENGTH)
+            .map(char::from)
+            .collect();
         Self(format!("gob_{text}"))
     }
 
@@ -34,9 +38,15 @@ impl FirstKey {
         let context = || format!("cannot write the first API key to {}", path.display());
         let partial = path.with_extension("partial");
         let _ = fs::remove_file(&partial);
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).with_context(context)?;
-        writeln!(file, "{}", self.0).and_then(|()| file.sync_all()).with_context(context)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial)
+            .with_context(context)?;
+        writeln!(file, "{}", self.0)
+            .and_then(|()| file.sync_all())
+            .with_context(context)?;
         fs::rename(&partial, path).with_context(context)
     }
 

@@ -54,7 +54,15 @@ async fn judge(cluster: &Cluster, leases: &Leases) {
     let seen: BTreeMap<NodeId, LastSeen> = leases
         .by_node
         .iter()
-        .map(|(id, it)| (*id, LastSeen { ago: at.saturating_duration_since(it.renewed), boot: it.boot }))
+        .map(|(id, it)| {
+            (
+                *id,
+                LastSeen {
+                    ago: at.saturating_duration_since(it.renewed),
+                    boot: it.boot,
+                },
+            )
+        })
         .collect();
     let leading_for = at.saturating_duration_since(leases.leading_since);
     for verdict in liveness(&cluster.local(), &seen, leading_for, LEASE) {
@@ -70,9 +78,15 @@ async fn work_off(cluster: &Cluster, agenda: &mut Agenda) {
         let plan = plan_service(&state, id, &mut loads, now());
         let ServicePlan { actions, look_again } = plan;
         agenda.settle(id, look_again);
-        let Some(service) = state.service(id).filter(|_| !actions.is_empty()) else { continue };
+        let Some(service) = state.service(id).filter(|_| !actions.is_empty()) else {
+            continue;
+        };
         tracing::info!(service = %service.name, ?actions, "plan");
-        let command = Command::ApplyPlan { service: id, seen: service.touched, actions };
+        let command = Command::ApplyPlan {
+            service: id,
+            seen: service.touched,
+            actions,
+        };
         if !submit(cluster, command).await {
             agenda.settle(id, Some(Duration::from_millis(100)));
             // Other plans of this round counted on its placements.
@@ -91,7 +105,10 @@ async fn submit(cluster: &Cluster, command: Command) -> bool {
             false
         }
         Err(error) => {
-            tracing::warn!(error = chain(&error), "a plan could not be carried out; it is made again");
+            tracing::warn!(
+                error = chain(&error),
+                "a plan could not be carried out; it is made again"
+            );
             false
         }
     }

@@ -42,11 +42,17 @@ fn follow(table: &RouteTable, batch: &Batch, me: NodeId) -> RouteTable {
 pub(crate) async fn program_agent(cluster: Cluster, wanted: watch::Sender<Wanted>) {
     let me = cluster.node_id();
     let mut feed = cluster.watch();
-    wanted.send_replace(Wanted { view: view(&cluster.local(), me), may_start: false });
+    wanted.send_replace(Wanted {
+        view: view(&cluster.local(), me),
+        may_start: false,
+    });
     let mut state = catch_up(&cluster).await;
     loop {
         wanted.send_if_modified(|now| {
-            let next = Wanted { view: view(&state, me), may_start: true };
+            let next = Wanted {
+                view: view(&state, me),
+                may_start: true,
+            };
             let differs = next.view.assignments != now.view.assignments || !now.may_start;
             if differs {
                 *now = next;
@@ -55,7 +61,9 @@ pub(crate) async fn program_agent(cluster: Cluster, wanted: watch::Sender<Wanted
         });
         state = loop {
             match feed.next().await {
-                Ok(Event::Changes(batch)) if batch.changes.iter().any(|it| concerns(it, &batch, me)) => break batch.after,
+                Ok(Event::Changes(batch)) if batch.changes.iter().any(|it| concerns(it, &batch, me)) => {
+                    break batch.after;
+                }
                 Ok(Event::Changes(_)) => {}
                 Ok(Event::Relist) => break cluster.local(),
                 Err(_) => return,

@@ -33,7 +33,10 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// Runs a node until it is told to stop, or cannot go on.
 pub(crate) fn run(settings: Settings) -> Result<()> {
     telemetry::init(&settings.log, settings.log_format)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
     let result = runtime.block_on(Node::run(settings));
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -75,7 +78,10 @@ impl Node {
 
     async fn start(settings: &Settings) -> Result<Self> {
         let api_listener = TcpListener::bind(settings.api_addr).await.with_context(|| {
-            format!("cannot listen on --api-addr {}; is another program using it?", settings.api_addr)
+            format!(
+                "cannot listen on --api-addr {}; is another program using it?",
+                settings.api_addr
+            )
         })?;
         addresses::require_free("--peer-addr", settings.peer_addr)?;
         addresses::require_free("--http-addr", settings.http_addr)?;
@@ -88,7 +94,11 @@ impl Node {
         let (cluster, first_key) = join_or_found(settings, draft).await?;
         tracing::info!(node = %cluster.node_id(), cluster = %cluster.cluster_id(), "takes part in its cluster");
         let proxy = ProxyHandle::start(
-            ProxyConfig { http_addr: settings.http_addr, workers: workers(), hop_key: hop_key(&cluster.cluster_key()) },
+            ProxyConfig {
+                http_addr: settings.http_addr,
+                workers: workers(),
+                hop_key: hop_key(&cluster.cluster_key()),
+            },
             RouteTable::default(),
         )
         .context("cannot start the proxy")?;
@@ -104,7 +114,14 @@ impl Node {
         };
         let (api, stop_api) = serve_api(settings, &cluster, api_listener);
         greeting::say(settings, first_key.as_ref());
-        Ok(Self { cluster, proxy, hosting, tasks, api, stop_api })
+        Ok(Self {
+            cluster,
+            proxy,
+            hosting,
+            tasks,
+            api,
+            stop_api,
+        })
     }
 
     /// First no new work, then leadership to another, then what is under way; containers are left alone.
@@ -127,14 +144,21 @@ fn workers() -> usize {
 /// Proves to another proxy that a request was handed over by a node of this cluster. Derived, so that the cluster key
 /// itself stays with what seals secrets.
 fn hop_key(cluster_key: &[u8; 32]) -> [u8; 32] {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, cluster_key), b"goblins proxy hop, version 1");
+    let tag = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, cluster_key),
+        b"goblins proxy hop, version 1",
+    );
     let mut key = [0; 32];
     key.copy_from_slice(tag.as_ref());
     key
 }
 
 fn draft(settings: &Settings) -> NodeDraft {
-    let capacity = if settings.containers.is_some() { agent::capacity() } else { Capacity::default() };
+    let capacity = if settings.containers.is_some() {
+        agent::capacity()
+    } else {
+        Capacity::default()
+    };
     NodeDraft {
         name: settings.node_name.clone(),
         peer_addr: settings.advertised(settings.peer_addr),
@@ -155,8 +179,14 @@ async fn join_or_found(settings: &Settings, draft: NodeDraft) -> Result<(Cluster
         key.write(path)?;
     }
     let start = match (&settings.birth, &key) {
-        (Birth::Join { addr, token }, _) => Start::Join { addr: addr.clone(), token: token.clone() },
-        (Birth::Found, Some(key)) => Start::New { admin: ADMIN.to_owned(), key_hash: key.hash() },
+        (Birth::Join { addr, token }, _) => Start::Join {
+            addr: addr.clone(),
+            token: token.clone(),
+        },
+        (Birth::Found, Some(key)) => Start::New {
+            admin: ADMIN.to_owned(),
+            key_hash: key.hash(),
+        },
         (Birth::Found, None) => Start::Existing,
     };
     let config = raft::Config {
@@ -180,7 +210,10 @@ fn serve_api(
         RateLimit::Off => api::RateLimit::Off,
         RateLimit::PerHour(n) => api::RateLimit::PerHour(n),
     };
-    let config = api::ApiConfig { rate_limit, ..api::ApiConfig::default() };
+    let config = api::ApiConfig {
+        rate_limit,
+        ..api::ApiConfig::default()
+    };
     let router = api::router(Arc::new(Control(cluster.clone())), config);
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();

@@ -62,10 +62,15 @@ impl Settings {
     pub(crate) fn from_server(args: ServerArgs) -> Result<Self> {
         let args = args.with_file()?;
         if let Some(addr) = &args.https_addr {
-            bail!("--https-addr {addr}: this version does not serve HTTPS yet; leave it out and serve http with --http-addr");
+            bail!(
+                "--https-addr {addr}: this version does not serve HTTPS yet; leave it out and serve http with --http-addr"
+            );
         }
         let birth = match (args.join, args.token) {
-            (Some(addr), Some(token)) => Birth::Join { addr: addresses::peer("--join", &addr)?, token },
+            (Some(addr), Some(token)) => Birth::Join {
+                addr: addresses::peer("--join", &addr)?,
+                token,
+            },
             (None, None) => Birth::Found,
             (Some(_), None) => bail!("--join needs --token; make one with `goblins token create` on any node"),
             (None, Some(_)) => bail!("--token needs --join IP:PORT, the peer address of any node of the cluster"),
@@ -92,7 +97,7 @@ impl Settings {
             },
             api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::Off),
             bootstrap_key_file: args.bootstrap_key_file,
-            log: args.log.unwrap_or_else(|| "info".to_owned()),
+            log: args.log.unwrap_or_else(|| "info,openraft=warn".to_owned()),
             log_format: args.log_format.unwrap_or_default(),
             greet: false,
         };
@@ -104,10 +109,15 @@ impl Settings {
     pub(crate) fn from_dev(args: DevArgs) -> Result<Self> {
         let base = args.port;
         let local = |offset| -> Result<SocketAddr> {
-            let port = base.checked_add(offset).with_context(|| format!("--port {base} is too high"))?;
+            let port = base
+                .checked_add(offset)
+                .with_context(|| format!("--port {base} is too high"))?;
             Ok(SocketAddr::from(([127, 0, 0, 1], port)))
         };
-        let data_dir = args.data_dir.or_else(default_dev_dir).context("name a folder with --data-dir")?;
+        let data_dir = args
+            .data_dir
+            .or_else(default_dev_dir)
+            .context("name a folder with --data-dir")?;
         let settings = Self {
             data_dir,
             node_name: "dev".to_owned(),

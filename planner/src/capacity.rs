@@ -23,7 +23,9 @@ impl Loads {
     pub fn of(state: &State) -> Self {
         let mut loads = Self::default();
         for replica in state.replicas() {
-            let resources = state.deployment(replica.deployment).map(|it| it.spec.container.resources);
+            let resources = state
+                .deployment(replica.deployment)
+                .map(|it| it.spec.container.resources);
             loads.take(replica.node, resources.unwrap_or_default());
         }
         loads

@@ -63,15 +63,23 @@ fn score(node: &Node, loads: &Loads, peers: &BTreeMap<NodeId, u32>) -> Score {
     let same = peers.get(&node.id).copied().unwrap_or(0);
     let memory_free = share_free(node.capacity.memory.0, load.map_or(0, |it| it.memory.0));
     let cpu_free = share_free(node.capacity.cpu.0, load.map_or(0, |it| it.cpu.0));
-    (same, Reverse(memory_free.min(cpu_free)), load.map_or(0, |it| it.replicas))
+    (
+        same,
+        Reverse(memory_free.min(cpu_free)),
+        load.map_or(0, |it| it.replicas),
+    )
 }
 
 fn share_free(of: u64, taken: u64) -> u64 {
-    (u128::from(of.saturating_sub(taken)) * 1000).checked_div(u128::from(of)).unwrap_or(0) as u64
+    (u128::from(of.saturating_sub(taken)) * 1000)
+        .checked_div(u128::from(of))
+        .unwrap_or(0) as u64
 }
 
 fn obstacle(node: &Node, loads: &Loads, deployment: &Deployment) -> Option<Obstacle> {
-    let (cpu, memory, replicas) = loads.get(node.id).map_or((0, 0, 0), |it| (it.cpu.0, it.memory.0, it.replicas));
+    let (cpu, memory, replicas) = loads
+        .get(node.id)
+        .map_or((0, 0, 0), |it| (it.cpu.0, it.memory.0, it.replicas));
     let needs = deployment.spec.container.resources;
     if node.status == NodeStatus::Down {
         Some(Obstacle::Down)

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Deployment, DeploymentStatus, Intent, Node, PlanAction, Reason, Replica, ServiceId, ServiceSpec,
-    State, Timestamp,
+    Deployment, DeploymentStatus, Intent, Node, PlanAction, Reason, Replica, ServiceId, ServiceSpec, State, Timestamp,
 };
 
 use crate::{Loads, Obstacle, Placement, place};
@@ -61,7 +60,15 @@ impl<'a> Situation<'a> {
         let wanted = state.replicas_of(id).filter(|it| it.intent == Intent::Run);
         let (here, lost): (Vec<_>, Vec<_>) = wanted.partition(is_up);
         let (current, old) = here.into_iter().partition(|it| runs_spec_of(state, it, target));
-        Some(Self { state, trouble: service.trouble.as_ref(), newest, target, current, old, lost })
+        Some(Self {
+            state,
+            trouble: service.trouble.as_ref(),
+            newest,
+            target,
+            current,
+            old,
+            lost,
+        })
     }
 
     fn plan(&self, loads: &mut Option<Loads>, now: Timestamp) -> ServicePlan {
@@ -71,7 +78,10 @@ impl<'a> Situation<'a> {
         self.finish(now, &mut actions);
         self.tell_trouble(obstacles, now, &mut actions);
         let settled = self.ready() >= self.wanted() && self.old.is_empty() && self.lost.is_empty();
-        ServicePlan { actions, look_again: (!settled).then_some(LOOK_AGAIN) }
+        ServicePlan {
+            actions,
+            look_again: (!settled).then_some(LOOK_AGAIN),
+        }
     }
 
     fn wanted(&self) -> usize {
@@ -90,7 +100,9 @@ impl<'a> Situation<'a> {
         let room = (self.wanted() + surge).saturating_sub(self.current.len() + self.old.len());
         let mut lost = self.lost.iter();
         let mut peers = BTreeMap::new();
-        self.current.iter().for_each(|it| *peers.entry(it.node).or_default() += 1);
+        self.current
+            .iter()
+            .for_each(|it| *peers.entry(it.node).or_default() += 1);
         let mut obstacles = Vec::new();
         for _ in 0..missing.min(room) {
             let loads = loads.get_or_insert_with(|| Loads::of(self.state));
@@ -99,7 +111,10 @@ impl<'a> Situation<'a> {
                     loads.place(node, self.target);
                     *peers.entry(node).or_default() += 1;
                     actions.extend(lost.next().map(|it| PlanAction::Retire(it.id)));
-                    actions.push(PlanAction::Place { deployment: self.target.id, node });
+                    actions.push(PlanAction::Place {
+                        deployment: self.target.id,
+                        node,
+                    });
                 }
                 Placement::Nowhere(why) => {
                     obstacles = why;
@@ -138,7 +153,11 @@ impl<'a> Situation<'a> {
         } else {
             return;
         };
-        actions.push(PlanAction::Finish { deployment: self.newest.id, status, error_message });
+        actions.push(PlanAction::Finish {
+            deployment: self.newest.id,
+            status,
+            error_message,
+        });
     }
 
     fn verdict(&self, now: Timestamp) -> Option<String> {
@@ -149,7 +168,11 @@ impl<'a> Situation<'a> {
         let trouble = if self.ready() >= self.wanted() {
             None
         } else if !obstacles.is_empty() || self.state.nodes().next().is_none() {
-            Some(failure::no_room(self.wanted() - self.current.len(), self.wanted(), &obstacles))
+            Some(failure::no_room(
+                self.wanted() - self.current.len(),
+                self.wanted(),
+                &obstacles,
+            ))
         } else {
             failure::lasting(self.state, &self.current, now)
         };
@@ -163,17 +186,23 @@ fn target<'a>(state: &'a State, newest: &'a Deployment) -> &'a Deployment {
     if newest.status != DeploymentStatus::Failed {
         return newest;
     }
-    let good = state.deployments_of(newest.service).rev().find(|it| it.status == DeploymentStatus::Success);
+    let good = state
+        .deployments_of(newest.service)
+        .rev()
+        .find(|it| it.status == DeploymentStatus::Success);
     good.unwrap_or(newest)
 }
 
 /// Whether a replica runs just what `target` would run. Changing only how many there are restarts none of them.
 fn runs_spec_of(state: &State, replica: &Replica, target: &Deployment) -> bool {
-    let one = |it: &ServiceSpec| ServiceSpec { replicas: 0, ..it.clone() };
+    let one = |it: &ServiceSpec| ServiceSpec {
+        replicas: 0,
+        ..it.clone()
+    };
     replica.deployment == target.id
-        || state.deployment(replica.deployment).is_some_and(|it| {
-            one(&it.spec) == one(&target.spec) && it.config_snapshot == target.config_snapshot
-        })
+        || state
+            .deployment(replica.deployment)
+            .is_some_and(|it| one(&it.spec) == one(&target.spec) && it.config_snapshot == target.config_snapshot)
 }
 
 #[cfg(test)]

@@ -40,7 +40,10 @@ pub fn reroute(table: &RouteTable, before: &State, after: &State, me: NodeId, ch
         touched.note(before, key);
         touched.note(after, key);
     }
-    let mut table = RouteTable { revision: after.revision(), ..table.clone() };
+    let mut table = RouteTable {
+        revision: after.revision(),
+        ..table.clone()
+    };
     for host in touched.hosts {
         match host_routes(after, me, &host) {
             Some(routes) => table.hosts.insert(host, Arc::new(routes)),
@@ -48,7 +51,10 @@ pub fn reroute(table: &RouteTable, before: &State, after: &State, me: NodeId, ch
         };
     }
     for id in touched.replicas {
-        let address = after.replica(id).filter(|it| it.node == me && it.is_serving()).and_then(|it| it.address);
+        let address = after
+            .replica(id)
+            .filter(|it| it.node == me && it.is_serving())
+            .and_then(|it| it.address);
         match address {
             Some(address) => table.local.insert(id, address),
             None => table.local.remove(&id),
@@ -59,8 +65,12 @@ pub fn reroute(table: &RouteTable, before: &State, after: &State, me: NodeId, ch
 
 /// A node that is put again with nothing in it that a proxy looks at.
 fn is_new_lease_only(before: &State, change: &Change) -> bool {
-    let Change::Put(Resource::Node(after)) = change else { return false };
-    before.node(after.id).is_some_and(|it| it.status == after.status && it.http_addr == after.http_addr)
+    let Change::Put(Resource::Node(after)) = change else {
+        return false;
+    };
+    before
+        .node(after.id)
+        .is_some_and(|it| it.status == after.status && it.http_addr == after.http_addr)
 }
 
 /// What a change reaches: hostnames, and replicas of this host.
@@ -132,7 +142,11 @@ fn path_route(state: &State, me: NodeId, route: &Route) -> Option<PathRoute> {
         .filter(|it| it.is_serving())
         .filter_map(|it| {
             let node = state.node(it.node).filter(|node| node.is_up())?;
-            Some(Backend { replica: it.id, node: node.id, target: target(node, me, it.address?) })
+            Some(Backend {
+                replica: it.id,
+                node: node.id,
+                target: target(node, me, it.address?),
+            })
         })
         .collect();
     Some(PathRoute {
@@ -145,7 +159,11 @@ fn path_route(state: &State, me: NodeId, route: &Route) -> Option<PathRoute> {
 }
 
 fn target(node: &Node, me: NodeId, address: std::net::SocketAddr) -> Target {
-    if node.id == me { Target::Local(address) } else { Target::Remote(node.http_addr) }
+    if node.id == me {
+        Target::Local(address)
+    } else {
+        Target::Remote(node.http_addr)
+    }
 }
 
 /// A route's path as proxies match it: one `/` in front, none at the end.

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use model::{
-    Actor, ByteCount, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Millicores, NodeDraft, NodeId,
-    OperationId, Outcome, Phase, Reason, Rejection, ReplicaId, ReplicaReport, Resource, Revision, RouteDraft, ServiceDraft,
-    ServiceId, ServicePatch, State, Timestamp, entry_changes,
+    Actor, ByteCount, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Millicores, NodeDraft,
+    NodeId, OperationId, Outcome, Phase, Reason, Rejection, ReplicaId, ReplicaReport, Resource, Revision, RouteDraft,
+    ServiceDraft, ServiceId, ServicePatch, State, Timestamp, entry_changes,
 };
 use uuid::Uuid;
 
@@ -23,12 +23,29 @@ pub(crate) struct TestCluster {
 impl TestCluster {
     /// `nodes` nodes named `n1`, `n2` ... with room for four CPUs and 4 GiB.
     pub(crate) fn new(nodes: u16) -> Self {
-        let mut it = Self { state: State::default(), now: Timestamp(1_700_000_000_000_000), index: 0 };
+        let mut it = Self {
+            state: State::default(),
+            now: Timestamp(1_700_000_000_000_000),
+            index: 0,
+        };
         let cluster = ClusterId(Uuid::from_u128(7));
-        it.system(Command::Bootstrap { cluster, admin: "admin".to_owned(), key_hash: [1; 32] }).expect("born");
-        it.admin(Command::CreateJoinToken { hash: [2; 32], expires_at: Timestamp(u64::MAX) }).expect("a token");
+        it.system(Command::Bootstrap {
+            cluster,
+            admin: "admin".to_owned(),
+            key_hash: [1; 32],
+        })
+        .expect("born");
+        it.admin(Command::CreateJoinToken {
+            hash: [2; 32],
+            expires_at: Timestamp(u64::MAX),
+        })
+        .expect("a token");
         for n in 1..=nodes {
-            it.system(Command::JoinNode { token_hash: Some([2; 32]), draft: node_draft(n) }).expect("joined");
+            it.system(Command::JoinNode {
+                token_hash: Some([2; 32]),
+                draft: node_draft(n),
+            })
+            .expect("joined");
         }
         it
     }
@@ -83,9 +100,17 @@ impl TestCluster {
     }
 
     pub(crate) fn route(&mut self, hostname: &str, path: &str, service: ServiceId) {
-        let _ = self.admin(Command::CreateDomain(DomainDraft { hostname: hostname.to_owned(), project: None }));
+        let _ = self.admin(Command::CreateDomain(DomainDraft {
+            hostname: hostname.to_owned(),
+            project: None,
+        }));
         let domain = self.state.domain_by_hostname(hostname).expect("made").id;
-        let draft = RouteDraft { path: path.to_owned(), enabled: true, domain, service };
+        let draft = RouteDraft {
+            path: path.to_owned(),
+            enabled: true,
+            domain,
+            service,
+        };
         self.admin(Command::CreateRoute(draft)).expect("made");
     }
 
@@ -94,7 +119,11 @@ impl TestCluster {
         let plan = plan_service(&self.state, id, &mut None, self.now);
         if let Some(service) = self.state.service(id).filter(|_| !plan.actions.is_empty()) {
             let seen = service.touched;
-            let command = Command::ApplyPlan { service: id, seen, actions: plan.actions.clone() };
+            let command = Command::ApplyPlan {
+                service: id,
+                seen,
+                actions: plan.actions.clone(),
+            };
             self.system(command).expect("made from the newest state");
         }
         plan
@@ -104,8 +133,19 @@ impl TestCluster {
         let node = self.state.replica(id).expect("there").node;
         let last = self.index.to_be_bytes()[7];
         let address = (phase == Phase::Ready).then(|| SocketAddr::from(([10, 0, 0, last], 8080)));
-        let reports = vec![ReplicaReport { replica: id, phase, reason, address, restarts: 0 }];
-        self.system(Command::ReportReplicas { node, boot: BOOT, reports }).expect("taken");
+        let reports = vec![ReplicaReport {
+            replica: id,
+            phase,
+            reason,
+            address,
+            restarts: 0,
+        }];
+        self.system(Command::ReportReplicas {
+            node,
+            boot: BOOT,
+            reports,
+        })
+        .expect("taken");
     }
 
     /// Every host does at once what is wanted of its replicas, as long as it is up.
@@ -136,8 +176,13 @@ impl TestCluster {
     /// Replicas that answer requests, per node.
     pub(crate) fn serving(&self, id: ServiceId) -> Vec<u64> {
         let up = |it: &&model::Replica| self.state.node(it.node).is_some_and(model::Node::is_up);
-        let mut nodes: Vec<_> =
-            self.state.replicas_of(id).filter(|it| it.is_serving()).filter(up).map(|it| it.node.0).collect();
+        let mut nodes: Vec<_> = self
+            .state
+            .replicas_of(id)
+            .filter(|it| it.is_serving())
+            .filter(up)
+            .map(|it| it.node.0)
+            .collect();
         nodes.sort_unstable();
         nodes
     }
@@ -153,6 +198,10 @@ fn node_draft(n: u16) -> NodeDraft {
         runs_agent: true,
         version: "1".to_owned(),
         boot: BOOT,
-        capacity: Capacity { cpu: Millicores(4000), memory: ByteCount(4 << 30), replicas: 100 },
+        capacity: Capacity {
+            cpu: Millicores(4000),
+            memory: ByteCount(4 << 30),
+            replicas: 100,
+        },
     }
 }

@@ -24,7 +24,11 @@ pub(crate) enum Refusal {
     /// The replica that another proxy asked for is not here any more.
     NotHere,
     /// No replica took the connection.
-    Connect { service: String, tried: usize, last: String },
+    Connect {
+        service: String,
+        tried: usize,
+        last: String,
+    },
     /// The replica closed the connection before it answered.
     Closed { service: String },
     /// The replica did not answer in time.
@@ -86,10 +90,16 @@ impl Refusal {
         let text = serde_json::json!({ "detail": self.detail(), "code": self.code() }).to_string();
         let mut response = Response::new(AnswerBody::text(Bytes::from(text)));
         *response.status_mut() = self.status();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().insert(REASON, HeaderValue::from_static(self.code()));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(REASON, HeaderValue::from_static(self.code()));
         if self == Self::NotHere {
-            response.headers_mut().insert(crate::hop::REFUSED, HeaderValue::from_static("1"));
+            response
+                .headers_mut()
+                .insert(crate::hop::REFUSED, HeaderValue::from_static("1"));
         }
         response
     }

@@ -19,8 +19,15 @@ pub(crate) fn address(target: Target) -> SocketAddr {
 pub(crate) fn pick(shared: &Shared, backends: &[Backend], tried: &[ReplicaId], turn: usize) -> Option<Backend> {
     let rank = |(n, it): &(usize, &Backend)| {
         let behind = (n + backends.len() - turn % backends.len()) % backends.len();
-        (shared.ejections.is_ejected(address(it.target)), shared.flights.count(it.replica), behind)
+        (
+            shared.ejections.is_ejected(address(it.target)),
+            shared.flights.count(it.replica),
+            behind,
+        )
     };
-    let open = backends.iter().enumerate().filter(|(_, it)| !tried.contains(&it.replica));
+    let open = backends
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| !tried.contains(&it.replica));
     open.min_by_key(rank).map(|(_, it)| *it)
 }

@@ -59,7 +59,11 @@ pub(crate) enum AnswerBody {
     /// The proxy's own.
     Own(Full<Bytes>),
     /// A replica's. When it ends, its request has landed and its connection can be used again.
-    Upstream { body: Incoming, lease: Option<Lease>, flight: Option<Flight> },
+    Upstream {
+        body: Incoming,
+        lease: Option<Lease>,
+        flight: Option<Flight>,
+    },
 }
 
 impl AnswerBody {
@@ -74,7 +78,11 @@ impl AnswerBody {
             drop(flight);
             return Self::Own(Full::new(Bytes::new()));
         }
-        Self::Upstream { body, lease: Some(lease), flight: Some(flight) }
+        Self::Upstream {
+            body,
+            lease: Some(lease),
+            flight: Some(flight),
+        }
     }
 }
 

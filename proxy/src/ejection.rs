@@ -31,7 +31,13 @@ impl Ejections {
             None => FIRST,
         };
         tracing::warn!(%addr, ?span, "does not take connections; it is left alone for a while");
-        all.insert(addr, Ejected { until: now + span, span });
+        all.insert(
+            addr,
+            Ejected {
+                until: now + span,
+                span,
+            },
+        );
     }
 
     pub(crate) fn readmit(&self, addr: SocketAddr) {

@@ -21,7 +21,7 @@ use crate::handle::Shared;
 use crate::head::{Head, keep_upgrade};
 use crate::hop;
 use crate::tunnel;
-use crate::upstream::{Freshness, Lease, Pool};
+use crate::upstream::{Freshness, Lease, Pool, gone};
 
 /// How long a replica may take until the head of its answer.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -50,29 +50,45 @@ enum Failure {
     Unsent,
     /// The connection ended before the answer began.
     Closed { reused: bool },
+    /// Its host went away before the answer began.
+    Gone(io::Error),
     /// No answer in time.
     Timeout,
 }
 
 impl Forwarder {
     pub(crate) fn new(shared: Arc<Shared>, pool: Pool) -> Self {
-        Self { shared, pool, turn: Rc::default() }
+        Self {
+            shared,
+            pool,
+            turn: Rc::default(),
+        }
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<AnswerBody> {
-        self.forward(request, client).await.unwrap_or_else(Refusal::into_response)
+        self.forward(request, client)
+            .await
+            .unwrap_or_else(Refusal::into_response)
     }
 
-    async fn forward(&self, mut request: Request<Incoming>, client: SocketAddr) -> Result<Response<AnswerBody>, Refusal> {
+    async fn forward(
+        &self,
+        mut request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Result<Response<AnswerBody>, Refusal> {
         let client_side = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
         let mut head = Head::read(parts)?;
         let destination = self.destination(&mut head, client)?;
-        let mut held = Held::take(body).await.map_err(|_| Refusal::BadRequest("The request's body broke off."))?;
+        let mut held = Held::take(body)
+            .await
+            .map_err(|_| Refusal::BadRequest("The request's body broke off."))?;
         let (mut response, lease, flight) = self.send(&head, &mut held, &destination).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             if !head.upgrade || !keep_upgrade(response.headers_mut()) {
-                return Err(Refusal::Closed { service: destination.service });
+                return Err(Refusal::Closed {
+                    service: destination.service,
+                });
             }
             tokio::task::spawn_local(tunnel::join(client_side, hyper::upgrade::on(&mut response), flight));
             return Ok(response.map(|_| AnswerBody::text(bytes::Bytes::new())));
@@ -85,12 +101,26 @@ impl Forwarder {
         let table = self.shared.table.load();
         if let Some(replica) = self.shared.hop.take(&mut head.headers).map_err(|_| Refusal::BadHop)? {
             let target = Target::Local(*table.local.get(&replica).ok_or(Refusal::NotHere)?);
-            let backend = Backend { replica, node: model::NodeId::default(), target };
-            return Ok(Destination { service: head.host.clone(), backends: Arc::from([backend]), handed_over: true });
+            let backend = Backend {
+                replica,
+                node: model::NodeId::default(),
+                target,
+            };
+            return Ok(Destination {
+                service: head.host.clone(),
+                backends: Arc::from([backend]),
+                handed_over: true,
+            });
         }
         head.note_client(client);
-        let host = table.hosts.get(&head.host).ok_or_else(|| Refusal::NoSuchHost(head.host.clone()))?;
-        let no_path = || Refusal::NoSuchPath { host: head.host.clone(), path: head.path.clone() };
+        let host = table
+            .hosts
+            .get(&head.host)
+            .ok_or_else(|| Refusal::NoSuchHost(head.host.clone()))?;
+        let no_path = || Refusal::NoSuchPath {
+            host: head.host.clone(),
+            path: head.path.clone(),
+        };
         let route = host.find(&head.path).ok_or_else(no_path)?;
         Ok(Destination {
             service: route.service_name.clone(),
@@ -111,23 +141,41 @@ impl Forwarder {
         let mut last = None;
         while let Some(backend) = pick(&self.shared, &to.backends, &tried, self.turn.get()) {
             tried.push(backend.replica);
-            let Some(flight) = self.shared.flights.begin(backend.replica) else { continue };
+            let Some(flight) = self.shared.flights.begin(backend.replica) else {
+                continue;
+            };
             match self.attempt(head, held, backend).await {
                 Ok((response, _)) if is_refused(&response, backend) && held.is_replayable() => {}
                 Ok((response, lease)) => return Ok((response, lease, flight)),
                 Err(Failure::Connect(error)) => last = Some(error.to_string()),
                 Err(Failure::Unsent) => last = Some("it closed the connection".to_owned()),
-                Err(Failure::Closed { .. }) => return Err(Refusal::Closed { service: to.service.clone() }),
+                Err(Failure::Gone(error)) if head.is_idempotent() && held.is_replayable() => {
+                    last = Some(error.to_string())
+                }
+                Err(Failure::Closed { .. } | Failure::Gone(_)) => {
+                    return Err(Refusal::Closed {
+                        service: to.service.clone(),
+                    });
+                }
                 Err(Failure::Timeout) => {
-                    return Err(Refusal::Timeout { service: to.service.clone(), seconds: ANSWER.as_secs() });
+                    return Err(Refusal::Timeout {
+                        service: to.service.clone(),
+                        seconds: ANSWER.as_secs(),
+                    });
                 }
             }
         }
         Err(match last {
             // The proxy that asked can choose another replica; nothing was passed on.
             _ if to.handed_over => Refusal::NotHere,
-            Some(last) => Refusal::Connect { service: to.service.clone(), tried: tried.len(), last },
-            None => Refusal::NoReadyReplica { service: to.service.clone() },
+            Some(last) => Refusal::Connect {
+                service: to.service.clone(),
+                tried: tried.len(),
+                last,
+            },
+            None => Refusal::NoReadyReplica {
+                service: to.service.clone(),
+            },
         })
     }
 
@@ -139,7 +187,11 @@ impl Forwarder {
         held: &mut Held,
         backend: Backend,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
-        let first = if head.is_idempotent() && held.is_replayable() { Freshness::Any } else { Freshness::JustUsed };
+        let first = if head.is_idempotent() && held.is_replayable() {
+            Freshness::Any
+        } else {
+            Freshness::JustUsed
+        };
         match self.exchange(head, held, backend, first).await {
             Err(Failure::Closed { reused: true }) if head.is_idempotent() && held.is_replayable() => {
                 self.exchange(head, held, backend, Freshness::New).await
@@ -170,10 +222,19 @@ impl Forwarder {
         let reused = lease.reused;
         let body = held.next().ok_or(Failure::Closed { reused: false })?;
         let mut request = head.request(body);
-        if matches!(backend.target, Target::Remote(_)) {
+        let remote = matches!(backend.target, Target::Remote(_));
+        if remote {
             self.shared.hop.mark(request.headers_mut(), backend.replica);
         }
-        match timeout(ANSWER, lease.sender.try_send_request(request)).await {
+        let answer = timeout(ANSWER, lease.sender.try_send_request(request));
+        let answered = tokio::select! {
+            answered = answer => answered,
+            error = gone(addr), if remote => {
+                self.shared.ejections.eject(addr);
+                return Err(Failure::Gone(error));
+            }
+        };
+        match answered {
             Ok(Ok(response)) => Ok((response, lease)),
             Ok(Err(mut error)) => match error.take_message() {
                 Some(request) => {

@@ -97,7 +97,13 @@ impl ProxyHandle {
     /// Answers by this table from now on. One that is older than the current one is not taken.
     pub fn publish(&self, table: RouteTable) {
         let table = Arc::new(table);
-        self.shared.table.rcu(|now| if now.revision > table.revision { Arc::clone(now) } else { Arc::clone(&table) });
+        self.shared.table.rcu(|now| {
+            if now.revision > table.revision {
+                Arc::clone(now)
+            } else {
+                Arc::clone(&table)
+            }
+        });
         self.shared.flights.forget_idle();
     }
 

@@ -46,14 +46,24 @@ impl Head {
             Some(query) => format!("{path}?{query}"),
             None => path.clone(),
         };
-        let path_and_query: PathAndQuery =
-            path_and_query.parse().map_err(|_| Refusal::BadRequest("The path cannot be read."))?;
+        let path_and_query: PathAndQuery = path_and_query
+            .parse()
+            .map_err(|_| Refusal::BadRequest("The path cannot be read."))?;
         let mut headers = parts.headers;
         if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
-            return Err(Refusal::BadRequest("Transfer-Encoding and Content-Length contradict each other."));
+            return Err(Refusal::BadRequest(
+                "Transfer-Encoding and Content-Length contradict each other.",
+            ));
         }
         let upgrade = keep_upgrade(&mut headers);
-        Ok(Self { method: parts.method, host, path, uri: Uri::from(path_and_query), headers, upgrade })
+        Ok(Self {
+            method: parts.method,
+            host,
+            path,
+            uri: Uri::from(path_and_query),
+            headers,
+            upgrade,
+        })
     }
 
     /// Notes for the replica who asked; what the client claims of that is replaced.
@@ -157,7 +167,10 @@ fn unescape(path: &str) -> String {
     while let Some(at) = rest.find('%') {
         let (before, escape) = rest.split_at(at);
         text.push_str(before);
-        let plain = escape.get(1..3).and_then(|it| u8::from_str_radix(it, 16).ok()).map(char::from);
+        let plain = escape
+            .get(1..3)
+            .and_then(|it| u8::from_str_radix(it, 16).ok())
+            .map(char::from);
         match plain.filter(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_' | '~')) {
             Some(plain) => {
                 text.push(plain);
@@ -202,9 +215,13 @@ mod tests {
     #[test]
     fn what_concerns_one_connection_is_taken_off() {
         let mut headers = HeaderMap::new();
-        for (name, value) in
-            [("connection", "close, X-Secret, host"), ("x-secret", "1"), ("host", "a"), ("te", "trailers"), ("x", "1")]
-        {
+        for (name, value) in [
+            ("connection", "close, X-Secret, host"),
+            ("x-secret", "1"),
+            ("host", "a"),
+            ("te", "trailers"),
+            ("x", "1"),
+        ] {
             headers.append(name, HeaderValue::from_static(value));
         }
         assert!(!keep_upgrade(&mut headers));

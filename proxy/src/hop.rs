@@ -39,9 +39,17 @@ impl Hop {
         let (replica, proof) = (headers.remove(REPLICA), headers.remove(PROOF));
         let (Some(replica), Some(proof)) = (&replica, &proof) else {
             // Half a mark is no hop of ours.
-            return if replica.is_none() && proof.is_none() { Ok(None) } else { Err(Forged) };
+            return if replica.is_none() && proof.is_none() {
+                Ok(None)
+            } else {
+                Err(Forged)
+            };
         };
-        let replica = replica.to_str().ok().and_then(|it| Uuid::try_parse(it).ok()).ok_or(Forged)?;
+        let replica = replica
+            .to_str()
+            .ok()
+            .and_then(|it| Uuid::try_parse(it).ok())
+            .ok_or(Forged)?;
         let proof = hex::decode(proof.as_bytes()).map_err(|_| Forged)?;
         hmac::verify(&self.0, replica.as_bytes(), &proof).map_err(|_| Forged)?;
         Ok(Some(ReplicaId(replica)))
@@ -60,7 +68,10 @@ mod tests {
         ours.mark(&mut headers, replica);
         assert_eq!(Hop::new(&[2; 32]).take(&mut headers.clone()), Err(Forged));
         let mut moved = headers.clone();
-        moved.insert(REPLICA, HeaderValue::from_static("00000000-0000-0000-0000-000000000006"));
+        moved.insert(
+            REPLICA,
+            HeaderValue::from_static("00000000-0000-0000-0000-000000000006"),
+        );
         assert_eq!(ours.take(&mut moved), Err(Forged));
         assert_eq!(ours.take(&mut headers), Ok(Some(replica)));
         assert_eq!(ours.take(&mut headers), Ok(None), "the marks are gone");

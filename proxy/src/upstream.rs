@@ -12,7 +12,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::body::RequestBody;
 
@@ -24,6 +24,10 @@ const IDLE: Duration = Duration::from_secs(3);
 /// What must not be sent twice goes out only on a connection that was in use just now.
 const JUST_USED: Duration = Duration::from_millis(250);
 const MOST_IDLE: usize = 64;
+/// An answer that takes longer than this makes us ask whether the other host is still there.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// How often that is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// An idle connection.
 struct Idle {
@@ -58,11 +62,14 @@ pub(crate) enum Freshness {
 impl Pool {
     pub(crate) async fn lease(&self, addr: SocketAddr, freshness: Freshness) -> io::Result<Lease> {
         if let Some(sender) = self.idle(addr, freshness) {
-            return Ok(Lease { sender, reused: true, addr, pool: self.clone() });
+            return Ok(Lease {
+                sender,
+                reused: true,
+                addr,
+                pool: self.clone(),
+            });
         }
-        let stream = timeout(CONNECT, TcpStream::connect(addr))
-            .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 250 ms")))?;
+        let stream = connect(addr).await?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -70,7 +77,12 @@ impl Pool {
             // Whoever waits for an answer on it is told; there is nobody else to tell.
             let _ = connection.with_upgrades().await;
         });
-        Ok(Lease { sender, reused: false, addr, pool: self.clone() })
+        Ok(Lease {
+            sender,
+            reused: false,
+            addr,
+            pool: self.clone(),
+        })
     }
 
     fn idle(&self, addr: SocketAddr, freshness: Freshness) -> Option<SendRequest<RequestBody>> {
@@ -110,15 +122,40 @@ impl Pool {
         let mut all = self.0.borrow_mut();
         let idle = all.entry(addr).or_default();
         if idle.len() < MOST_IDLE {
-            idle.push(Idle { sender, since: Instant::now() });
+            idle.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
         }
+    }
+}
+
+async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer within 250 ms");
+    timeout(CONNECT, TcpStream::connect(addr))
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+/// Resolves when an address takes no more connections. A host that lost its power closes nothing, so a request that
+/// is in flight to it would wait for as long as the kernel does; one that is only slow still takes connections.
+pub(crate) async fn gone(addr: SocketAddr) -> io::Error {
+    let mut pause = PATIENCE;
+    loop {
+        sleep(pause).await;
+        if let Err(error) = connect(addr).await {
+            return error;
+        }
+        pause = ASK_AGAIN;
     }
 }
 
 impl Lease {
     /// Its answer has been read to the end: others may use it.
     pub(crate) fn give_back(self) {
-        let Self { mut sender, addr, pool, .. } = self;
+        let Self {
+            mut sender, addr, pool, ..
+        } = self;
         if sender.is_closed() {
             return;
         }

@@ -63,12 +63,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Cance
     let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
 }
 
-async fn connection(
-    stream: TcpStream,
-    client: std::net::SocketAddr,
-    forwarder: Forwarder,
-    stop: CancellationToken,
-) {
+async fn connection(stream: TcpStream, client: std::net::SocketAddr, forwarder: Forwarder, stop: CancellationToken) {
     // A connection that is gone already fails at its first read.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {

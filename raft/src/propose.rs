@@ -230,7 +230,7 @@ fn refused(status: &tonic::Status) -> bool {
 }
 
 /// Resolves when somebody else leads than did.
-async fn replaced(mut leadership: watch::Receiver<Leadership>, seen: Leadership) {
+pub(crate) async fn replaced(mut leadership: watch::Receiver<Leadership>, seen: Leadership) {
     let other = |now: &Leadership| now.leader.is_some() && (now.leader, now.term) != (seen.leader, seen.term);
     if leadership.wait_for(other).await.is_err() {
         // The node is stopping, which ends the attempt itself.

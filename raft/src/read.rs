@@ -80,12 +80,19 @@ impl Core {
     /// One question for all readers of this node.
     pub(crate) async fn read_round(self: Arc<Self>) -> Round {
         let seen = *self.leadership.borrow();
-        match seen.leader {
-            Some(_) if seen.is_self => self.leader_reads.ask().await,
-            Some(leader) => self.ask_leader(leader.0).await,
-            None => Err(Unavailable(
-                "no leader is known; a majority of the voters must be up and reachable".to_owned(),
-            )),
+        let round = async {
+            match seen.leader {
+                Some(_) if seen.is_self => self.leader_reads.ask().await,
+                Some(leader) => self.ask_leader(leader.0).await,
+                None => Err(Unavailable(
+                    "no leader is known; a majority of the voters must be up and reachable".to_owned(),
+                )),
+            }
+        };
+        // A leader whose host is gone answers nothing, and its successor can be asked at once.
+        tokio::select! {
+            answer = round => answer,
+            () = propose::replaced(self.leadership.clone(), seen) => Err(Unavailable("the leader has changed".to_owned())),
         }
     }
 

@@ -35,7 +35,7 @@ async fn a_service_that_cannot_run_says_why_and_the_daemon_stays_up() {
     let cases = [
         ("absent", &absent, vec!["no-such-image"]),
         ("nowhere", &nowhere, vec![":5999"]),
-        ("foreign", &foreign, vec!["foreign", "architecture"]),
+        ("foreign", &foreign, vec!["foreign:1", "s390x"]),
         ("exits", &exits, vec!["3"]),
         ("hollow", &hollow, vec!["/no-such-program"]),
     ];

@@ -95,13 +95,15 @@ fn a_cut_is_silence_and_a_crash_takes_everything_but_the_disk() {
     serve(&lab, 1);
 }
 
-/// The first processes of all hosts on this machine.
-fn lab_processes() -> Vec<String> {
+/// The first processes of a lab's hosts.
+fn first_processes(number: u8) -> Vec<String> {
     let output = Command::new("pgrep").args(["-f", "chaos host-init"]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    let group = format!("/goblins-lab/{number}/");
+    let all = String::from_utf8_lossy(&output.stdout).into_owned();
+    let of_lab = all.lines().filter(|pid| {
+        std::fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(&group))
+    });
+    of_lab.map(str::to_owned).collect()
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn nothing_is_left_of_a_lab_not_even_when_its_owner_was_killed() {
         .unwrap();
     let mark = left.state.join("mark");
     std::fs::write(&mark, "").unwrap();
-    let processes = lab_processes();
+    let processes = first_processes(left.number);
     assert!(!processes.is_empty());
     owner.kill().unwrap();
     owner.wait().unwrap();

@@ -23,8 +23,20 @@ pub(super) fn bootstrap(
     let project = ProjectId(cx.envelope.fresh_uuid(1));
     let (created_at, revision) = (cx.now, cx.revision);
     Ok(Decision::done(vec![
-        Cluster { id, created_at, next_node: NodeId(1) }.into(),
-        Account { id: account, name: admin.to_owned(), is_admin: true, default_project: project, created_at }.into(),
+        Cluster {
+            id,
+            created_at,
+            next_node: NodeId(1),
+        }
+        .into(),
+        Account {
+            id: account,
+            name: admin.to_owned(),
+            is_admin: true,
+            default_project: project,
+            created_at,
+        }
+        .into(),
         Project {
             id: project,
             account,
@@ -54,9 +66,19 @@ pub(super) fn create_join_token(
     expires_at: Timestamp,
 ) -> Result<Decision, Rejection> {
     cx.require_admin()?;
-    let token = JoinToken { id: JoinTokenId(cx.new_id()), hash, created_at: cx.now, expires_at };
+    let token = JoinToken {
+        id: JoinTokenId(cx.new_id()),
+        hash,
+        created_at: cx.now,
+        expires_at,
+    };
     let expired = cx.state.join_tokens().filter(|it| it.expires_at <= cx.now);
-    let mut changes: Vec<_> = expired.map(|it| crate::Change::Delete(crate::Key::JoinToken(it.id))).collect();
+    let mut changes: Vec<_> = expired
+        .map(|it| crate::Change::Delete(crate::Key::JoinToken(it.id)))
+        .collect();
     changes.push(token.clone().into());
-    Ok(Decision::new(changes, Outcome::Resource(Box::new(Resource::JoinToken(token)))))
+    Ok(Decision::new(
+        changes,
+        Outcome::Resource(Box::new(Resource::JoinToken(token))),
+    ))
 }

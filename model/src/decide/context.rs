@@ -37,7 +37,11 @@ impl<'a> Context<'a> {
 
     /// Only the cluster itself.
     pub(super) fn require_system(&self) -> Result<(), Rejection> {
-        if self.envelope.actor == Actor::System { Ok(()) } else { Err(Rejection::Forbidden) }
+        if self.envelope.actor == Actor::System {
+            Ok(())
+        } else {
+            Err(Rejection::Forbidden)
+        }
     }
 
     /// Whether the actor may see what `owner` owns.
@@ -46,19 +50,31 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn project(&self, id: ProjectId) -> Result<&'a Project, Rejection> {
-        self.state.project(id).filter(|it| self.owns(it.account)).ok_or(not_found(Kind::Project, id.0))
+        self.state
+            .project(id)
+            .filter(|it| self.owns(it.account))
+            .ok_or(not_found(Kind::Project, id.0))
     }
 
     pub(super) fn service(&self, id: ServiceId) -> Result<&'a Service, Rejection> {
-        self.state.service(id).filter(|it| self.owns(it.account)).ok_or(not_found(Kind::Service, id.0))
+        self.state
+            .service(id)
+            .filter(|it| self.owns(it.account))
+            .ok_or(not_found(Kind::Service, id.0))
     }
 
     pub(super) fn domain(&self, id: DomainId) -> Result<&'a Domain, Rejection> {
-        self.state.domain(id).filter(|it| self.owns(it.account)).ok_or(not_found(Kind::Domain, id.0))
+        self.state
+            .domain(id)
+            .filter(|it| self.owns(it.account))
+            .ok_or(not_found(Kind::Domain, id.0))
     }
 
     pub(super) fn route(&self, id: RouteId) -> Result<&'a Route, Rejection> {
-        self.state.route(id).filter(|it| self.owns(it.account)).ok_or(not_found(Kind::Route, id.0))
+        self.state
+            .route(id)
+            .filter(|it| self.owns(it.account))
+            .ok_or(not_found(Kind::Route, id.0))
     }
 
     /// The first id that this command makes.
@@ -83,6 +99,10 @@ impl References {
     }
 
     pub(super) fn finish(self) -> Result<(), Rejection> {
-        if self.0.is_empty() { Ok(()) } else { Err(Rejection::BadReferences(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Rejection::BadReferences(self.0))
+        }
     }
 }

@@ -35,10 +35,17 @@ pub(super) fn update(cx: &Context<'_>, id: DomainId, hostname: Option<&str>) -> 
 
 pub(super) fn delete(cx: &Context<'_>, id: DomainId) -> Result<Decision, Rejection> {
     cx.domain(id)?;
-    let users: Vec<_> =
-        cx.state.routes_of_domain(id).take(10).map(|it| format!("route {} ({})", it.path, it.id)).collect();
+    let users: Vec<_> = cx
+        .state
+        .routes_of_domain(id)
+        .take(10)
+        .map(|it| format!("route {} ({})", it.path, it.id))
+        .collect();
     if !users.is_empty() {
-        return Err(Rejection::InUse { kind: Kind::Domain, used_by: users.join(", ") });
+        return Err(Rejection::InUse {
+            kind: Kind::Domain,
+            used_by: users.join(", "),
+        });
     }
     Ok(Decision::done(vec![Change::Delete(Key::Domain(id))]))
 }
@@ -51,5 +58,8 @@ fn require_free(cx: &Context<'_>, hostname: &str) -> Result<(), Rejection> {
 }
 
 fn put(domain: Domain) -> Decision {
-    Decision::new(vec![domain.clone().into()], Outcome::Resource(Box::new(Resource::Domain(domain))))
+    Decision::new(
+        vec![domain.clone().into()],
+        Outcome::Resource(Box::new(Resource::Domain(domain))),
+    )
 }

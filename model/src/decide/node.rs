@@ -3,13 +3,11 @@
 use super::{Context, Decision};
 use crate::{Cluster, Generation, Kind, Node, NodeDraft, NodeId, NodeStatus, Outcome, Rejection};
 
-pub(super) fn join(
-    cx: &Context<'_>,
-    token_hash: Option<[u8; 32]>,
-    draft: &NodeDraft,
-) -> Result<Decision, Rejection> {
+pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeDraft) -> Result<Decision, Rejection> {
     cx.require_system()?;
-    let Some(cluster) = cx.state.cluster() else { return Err(Rejection::BadJoinToken) };
+    let Some(cluster) = cx.state.cluster() else {
+        return Err(Rejection::BadJoinToken);
+    };
     if let Some(known) = cx.state.node_by_name(&draft.name).filter(|it| it.boot == draft.boot) {
         // The same start of the same daemon asks again: its first answer was lost on the way.
         return Ok(Decision::new(Vec::new(), Outcome::Node(known.id)));
@@ -17,7 +15,10 @@ pub(super) fn join(
     check_token(cx, token_hash)?;
     check_conflicts(cx, draft, None)?;
     let id = cluster.next_node;
-    let next = Cluster { next_node: NodeId(id.0 + 1), ..cluster.clone() };
+    let next = Cluster {
+        next_node: NodeId(id.0 + 1),
+        ..cluster.clone()
+    };
     let node = Node {
         id,
         name: draft.name.clone(),
@@ -66,7 +67,11 @@ pub(super) fn mark_up(cx: &Context<'_>, id: NodeId, lease: Generation) -> Result
 
 pub(super) fn set_schedulable(cx: &Context<'_>, id: NodeId, schedulable: bool) -> Result<Decision, Rejection> {
     cx.require_admin()?;
-    let node = Node { schedulable, revision: cx.revision, ..find(cx, id)?.clone() };
+    let node = Node {
+        schedulable,
+        revision: cx.revision,
+        ..find(cx, id)?.clone()
+    };
     let outcome = Outcome::Resource(Box::new(crate::Resource::Node(node.clone())));
     Ok(Decision::new(vec![node.into()], outcome))
 }
@@ -83,17 +88,32 @@ fn judge(cx: &Context<'_>, id: NodeId, lease: Generation, status: NodeStatus) ->
 
 fn verdict(cx: &Context<'_>, node: Node, status: NodeStatus) -> Decision {
     let changed_at = if node.status == status { node.changed_at } else { cx.now };
-    Decision::done(vec![Node { status, lease: node.lease.next(), changed_at, revision: cx.revision, ..node }.into()])
+    Decision::done(vec![
+        Node {
+            status,
+            lease: node.lease.next(),
+            changed_at,
+            revision: cx.revision,
+            ..node
+        }
+        .into(),
+    ])
 }
 
 fn find<'a>(cx: &Context<'a>, id: NodeId) -> Result<&'a Node, Rejection> {
     let id_as_uuid = uuid::Uuid::from_u128(u128::from(id.0));
-    cx.state.node(id).ok_or(Rejection::NotFound { kind: Kind::Node, id: id_as_uuid })
+    cx.state.node(id).ok_or(Rejection::NotFound {
+        kind: Kind::Node,
+        id: id_as_uuid,
+    })
 }
 
 fn check_token(cx: &Context<'_>, token_hash: Option<[u8; 32]>) -> Result<(), Rejection> {
     let good = match token_hash {
-        Some(hash) => cx.state.join_tokens().any(|it| it.hash == hash && it.expires_at > cx.now),
+        Some(hash) => cx
+            .state
+            .join_tokens()
+            .any(|it| it.hash == hash && it.expires_at > cx.now),
         None => cx.state.nodes().next().is_none(),
     };
     if good { Ok(()) } else { Err(Rejection::BadJoinToken) }
@@ -102,7 +122,10 @@ fn check_token(cx: &Context<'_>, token_hash: Option<[u8; 32]>) -> Result<(), Rej
 fn check_conflicts(cx: &Context<'_>, draft: &NodeDraft, own: Option<NodeId>) -> Result<(), Rejection> {
     let others = || cx.state.nodes().filter(|it| Some(it.id) != own);
     let conflict = |what: String, node: &Node| {
-        Err(Rejection::NodeConflict(format!("{what} belongs to node {} (id {}) of this cluster", node.name, node.id)))
+        Err(Rejection::NodeConflict(format!(
+            "{what} belongs to node {} (id {}) of this cluster",
+            node.name, node.id
+        )))
     };
     if let Some(node) = others().find(|it| it.name == draft.name) {
         return conflict(format!("the node name {:?}", draft.name), node);

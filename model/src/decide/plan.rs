@@ -22,7 +22,13 @@ pub(super) fn apply(
         changes.extend(change(cx, n, service.as_mut(), action)?);
     }
     if let Some(service) = service {
-        changes.push(Service { touched: cx.revision, ..service }.into());
+        changes.push(
+            Service {
+                touched: cx.revision,
+                ..service
+            }
+            .into(),
+        );
     }
     Ok(Decision::done(changes))
 }
@@ -35,9 +41,11 @@ fn change(
 ) -> Result<Option<Change>, Rejection> {
     match (action, service) {
         (PlanAction::Forget(id), _) => Ok(cx.state.replica(*id).map(|it| Change::Delete(Key::Replica(it.id)))),
-        (PlanAction::Retire(id), _) => {
-            Ok(cx.state.replica(*id).filter(|it| it.intent == Intent::Run).map(|it| retired(cx, it).into()))
-        }
+        (PlanAction::Retire(id), _) => Ok(cx
+            .state
+            .replica(*id)
+            .filter(|it| it.intent == Intent::Run)
+            .map(|it| retired(cx, it).into())),
         (PlanAction::Place { deployment, node }, Some(service)) => {
             let deployment = cx.state.deployment(*deployment).ok_or(Rejection::Stale)?;
             Ok(Some(
@@ -60,11 +68,24 @@ fn change(
                 .into(),
             ))
         }
-        (PlanAction::Finish { deployment, status, error_message }, Some(_)) => {
+        (
+            PlanAction::Finish {
+                deployment,
+                status,
+                error_message,
+            },
+            Some(_),
+        ) => {
             let deployment = cx.state.deployment(*deployment).ok_or(Rejection::Stale)?;
             let error_message = error_message.clone();
             Ok(Some(
-                Deployment { status: *status, error_message, revision: cx.revision, ..deployment.clone() }.into(),
+                Deployment {
+                    status: *status,
+                    error_message,
+                    revision: cx.revision,
+                    ..deployment.clone()
+                }
+                .into(),
             ))
         }
         (PlanAction::Trouble(reason), Some(service)) => {

@@ -32,15 +32,27 @@ pub(super) fn update(cx: &Context<'_>, id: ProjectId, patch: &ProjectPatch) -> R
 pub(super) fn delete(cx: &Context<'_>, id: ProjectId) -> Result<Decision, Rejection> {
     let project = cx.project(id)?;
     if let Some(used_by) = users(cx, project) {
-        return Err(Rejection::InUse { kind: Kind::Project, used_by });
+        return Err(Rejection::InUse {
+            kind: Kind::Project,
+            used_by,
+        });
     }
     Ok(Decision::done(vec![Change::Delete(Key::Project(id))]))
 }
 
 fn users(cx: &Context<'_>, project: &Project) -> Option<String> {
-    let services = cx.state.services_in(project.id).map(|it| format!("service {}", it.name));
-    let domains = cx.state.domains_in(project.id).map(|it| format!("domain {}", it.hostname));
-    let default = cx.state.account(project.account).filter(|it| it.default_project == project.id);
+    let services = cx
+        .state
+        .services_in(project.id)
+        .map(|it| format!("service {}", it.name));
+    let domains = cx
+        .state
+        .domains_in(project.id)
+        .map(|it| format!("domain {}", it.hostname));
+    let default = cx
+        .state
+        .account(project.account)
+        .filter(|it| it.default_project == project.id);
     let default = default.map(|it| format!("account {} as its default project", it.name));
     let users: Vec<_> = default.into_iter().chain(services).chain(domains).take(10).collect();
     (!users.is_empty()).then(|| users.join(", "))
@@ -54,5 +66,8 @@ fn require_free_name(cx: &Context<'_>, account: AccountId, name: &str) -> Result
 }
 
 fn put(project: Project) -> Decision {
-    Decision::new(vec![project.clone().into()], Outcome::Resource(Box::new(Resource::Project(project))))
+    Decision::new(
+        vec![project.clone().into()],
+        Outcome::Resource(Box::new(Resource::Project(project))),
+    )
 }

@@ -22,14 +22,21 @@ pub(super) fn replicas(
     for report in reports {
         // A replica that is gone, or that was never this host's, is nothing to argue about: the host's next view of
         // the state tells it to remove the container.
-        let Some(replica) = cx.state.replica(report.replica).filter(|it| it.node == node) else { continue };
+        let Some(replica) = cx.state.replica(report.replica).filter(|it| it.node == node) else {
+            continue;
+        };
         if let Some(change) = transition(cx, replica, report) {
             touched.insert(replica.service);
             changes.push(change);
         }
     }
     let services = touched.into_iter().filter_map(|id| cx.state.service(id));
-    changes.extend(services.map(|it| Change::from(Service { touched: cx.revision, ..it.clone() })));
+    changes.extend(services.map(|it| {
+        Change::from(Service {
+            touched: cx.revision,
+            ..it.clone()
+        })
+    }));
     Ok(Decision::done(changes))
 }
 
@@ -47,6 +54,17 @@ fn transition(cx: &Context<'_>, before: &Replica, report: &ReplicaReport) -> Opt
     if after == *before {
         return None;
     }
-    let changed_at = if after.phase == before.phase { before.changed_at } else { cx.now };
-    Some(Replica { changed_at, revision: cx.revision, ..after }.into())
+    let changed_at = if after.phase == before.phase {
+        before.changed_at
+    } else {
+        cx.now
+    };
+    Some(
+        Replica {
+            changed_at,
+            revision: cx.revision,
+            ..after
+        }
+        .into(),
+    )
 }

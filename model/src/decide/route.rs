@@ -45,11 +45,7 @@ pub(super) fn delete(cx: &Context<'_>, id: RouteId) -> Result<Decision, Rejectio
     Ok(Decision::done(vec![Change::Delete(Key::Route(id))]))
 }
 
-fn check_references(
-    cx: &Context<'_>,
-    domain: Option<DomainId>,
-    service: Option<ServiceId>,
-) -> Result<(), Rejection> {
+fn check_references(cx: &Context<'_>, domain: Option<DomainId>, service: Option<ServiceId>) -> Result<(), Rejection> {
     let mut references = References::default();
     if let Some(id) = domain {
         references.check(Field::Domain, id.0, cx.domain(id).is_ok());
@@ -61,5 +57,8 @@ fn check_references(
 }
 
 fn put(route: Route) -> Decision {
-    Decision::new(vec![route.clone().into()], Outcome::Resource(Box::new(Resource::Route(route))))
+    Decision::new(
+        vec![route.clone().into()],
+        Outcome::Resource(Box::new(Resource::Route(route))),
+    )
 }

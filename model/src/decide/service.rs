@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::context::References;
 use super::{Context, Decision};
 use crate::{
-    Account, AccountId, Change, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome, Rejection,
-    Replica, Resource, Service, ServiceDraft, ServiceId, ServicePatch, ServiceSpec,
+    Account, AccountId, Change, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome,
+    Rejection, Replica, Resource, Service, ServiceDraft, ServiceId, ServicePatch, ServiceSpec,
 };
 
 /// A rollout that has not ended by then fails.
@@ -18,7 +18,11 @@ pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft) -> Result<Decision,
     let project = draft.project.unwrap_or(account.default_project);
     let mut references = References::default();
     references.check(Field::Project, project.0, cx.project(project).is_ok());
-    check_attached(&mut references, draft.config.map(|it| it.0), draft.secret.map(|it| it.0));
+    check_attached(
+        &mut references,
+        draft.config.map(|it| it.0),
+        draft.secret.map(|it| it.0),
+    );
     references.finish()?;
     require_free_name(cx, account.id, &draft.name)?;
     let service = Service {
@@ -53,9 +57,18 @@ pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> R
     if let Some(project) = patch.project {
         references.check(Field::Project, project.0, cx.project(project).is_ok());
     }
-    check_attached(&mut references, patch.config.flatten().map(|it| it.0), patch.secret.flatten().map(|it| it.0));
+    check_attached(
+        &mut references,
+        patch.config.flatten().map(|it| it.0),
+        patch.secret.flatten().map(|it| it.0),
+    );
     references.finish()?;
-    let mut service = Service { updated_at: cx.now, revision: cx.revision, touched: cx.revision, ..before.clone() };
+    let mut service = Service {
+        updated_at: cx.now,
+        revision: cx.revision,
+        touched: cx.revision,
+        ..before.clone()
+    };
     if let Some(name) = patch.name.as_ref().filter(|name| **name != before.name) {
         require_free_name(cx, before.account, name)?;
         service.name.clone_from(name);
@@ -71,8 +84,18 @@ pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> R
         changes.push(deployment(cx, account, &service, &patch.notes).into());
     }
     // A route is filed under its service's project.
-    for route in cx.state.routes_of_service(id).filter(|it| it.project != service.project) {
-        changes.push(crate::Route { project: service.project, ..route.clone() }.into());
+    for route in cx
+        .state
+        .routes_of_service(id)
+        .filter(|it| it.project != service.project)
+    {
+        changes.push(
+            crate::Route {
+                project: service.project,
+                ..route.clone()
+            }
+            .into(),
+        );
     }
     Ok(put(changes, service))
 }
@@ -80,8 +103,16 @@ pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> R
 pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Rejection> {
     cx.service(id)?;
     let mut changes = vec![Change::Delete(Key::Service(id))];
-    changes.extend(cx.state.routes_of_service(id).map(|it| Change::Delete(Key::Route(it.id))));
-    changes.extend(cx.state.deployments_of(id).map(|it| Change::Delete(Key::Deployment(it.id))));
+    changes.extend(
+        cx.state
+            .routes_of_service(id)
+            .map(|it| Change::Delete(Key::Route(it.id))),
+    );
+    changes.extend(
+        cx.state
+            .deployments_of(id)
+            .map(|it| Change::Delete(Key::Deployment(it.id))),
+    );
     let running = cx.state.replicas_of(id).filter(|it| it.intent == Intent::Run);
     changes.extend(running.map(|it| Change::from(retired(cx, it))));
     Ok(Decision::done(changes))
@@ -89,7 +120,12 @@ pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Reject
 
 /// `replica`, no longer wanted.
 pub(super) fn retired(cx: &Context<'_>, replica: &Replica) -> Replica {
-    Replica { intent: Intent::Stop, changed_at: cx.now, revision: cx.revision, ..replica.clone() }
+    Replica {
+        intent: Intent::Stop,
+        changed_at: cx.now,
+        revision: cx.revision,
+        ..replica.clone()
+    }
 }
 
 fn patched(spec: &ServiceSpec, patch: &ServicePatch) -> ServiceSpec {
@@ -115,10 +151,17 @@ fn starts_rollout(patch: &ServicePatch, before: &Service) -> bool {
 }
 
 fn supersede(cx: &Context<'_>, service: &Service, by: u32) -> Option<Change> {
-    let pending = cx.state.deployment(service.deployment).filter(|it| it.status == DeploymentStatus::Pending)?;
+    let pending = cx
+        .state
+        .deployment(service.deployment)
+        .filter(|it| it.status == DeploymentStatus::Pending)?;
     let error_message = format!("Replaced by version {by} before it had finished.");
-    let ended =
-        Deployment { status: DeploymentStatus::Failed, error_message, revision: cx.revision, ..pending.clone() };
+    let ended = Deployment {
+        status: DeploymentStatus::Failed,
+        error_message,
+        revision: cx.revision,
+        ..pending.clone()
+    };
     Some(ended.into())
 }
 

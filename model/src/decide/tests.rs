@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Decision, entry_changes};
 use crate::{
     AccountId, Actor, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Generation, Intent, Kind,
-    NodeDraft, NodeId, NodeStatus, OperationId, Outcome, Phase, PlanAction, Rejection, Replica, ReplicaReport, Resource,
-    Revision, RouteDraft, Scope, Service, ServiceDraft, ServiceId, State, Timestamp,
+    NodeDraft, NodeId, NodeStatus, OperationId, Outcome, Phase, PlanAction, Rejection, Replica, ReplicaReport,
+    Resource, Revision, RouteDraft, Scope, Service, ServiceDraft, ServiceId, State, Timestamp,
 };
 
 /// A state with the log that led to it.
@@ -22,9 +22,15 @@ struct Log {
 
 impl Log {
     fn new() -> Self {
-        let mut log = Self { state: State::default(), index: 0 };
-        let bootstrap =
-            Command::Bootstrap { cluster: ClusterId(Uuid::from_u128(1)), admin: "admin".to_owned(), key_hash: [1; 32] };
+        let mut log = Self {
+            state: State::default(),
+            index: 0,
+        };
+        let bootstrap = Command::Bootstrap {
+            cluster: ClusterId(Uuid::from_u128(1)),
+            admin: "admin".to_owned(),
+            key_hash: [1; 32],
+        };
         log.system(bootstrap).expect("a new cluster");
         log
     }
@@ -72,7 +78,10 @@ impl Log {
     }
 
     fn node(&mut self, name: &str, port: u16) -> NodeId {
-        let command = Command::JoinNode { token_hash: self.token(), draft: node_draft(name, port, 1) };
+        let command = Command::JoinNode {
+            token_hash: self.token(),
+            draft: node_draft(name, port, 1),
+        };
         match self.system(command) {
             Ok(Outcome::Node(id)) => id,
             other => panic!("a node, not {other:?}"),
@@ -83,14 +92,26 @@ impl Log {
     fn token(&mut self) -> Option<[u8; 32]> {
         self.state.nodes().next()?;
         let expires_at = Timestamp(u64::MAX);
-        self.admin(Command::CreateJoinToken { hash: [7; 32], expires_at }).expect("a token");
+        self.admin(Command::CreateJoinToken {
+            hash: [7; 32],
+            expires_at,
+        })
+        .expect("a token");
         Some([7; 32])
     }
 
     fn place(&mut self, service: &Service, node: NodeId) -> Replica {
         let seen = self.state.service(service.id).expect("the service").touched;
-        let actions = vec![PlanAction::Place { deployment: service.deployment, node }];
-        self.system(Command::ApplyPlan { service: service.id, seen, actions }).expect("a plan");
+        let actions = vec![PlanAction::Place {
+            deployment: service.deployment,
+            node,
+        }];
+        self.system(Command::ApplyPlan {
+            service: service.id,
+            seen,
+            actions,
+        })
+        .expect("a plan");
         self.state.replicas_of(service.id).last().expect("a replica").clone()
     }
 }
@@ -124,13 +145,23 @@ fn node_draft(name: &str, port: u16, boot: u128) -> NodeDraft {
 }
 
 fn report(replica: &Replica, phase: Phase) -> ReplicaReport {
-    ReplicaReport { replica: replica.id, phase, reason: None, address: None, restarts: 0 }
+    ReplicaReport {
+        replica: replica.id,
+        phase,
+        reason: None,
+        address: None,
+        restarts: 0,
+    }
 }
 
 #[test]
 fn a_cluster_is_born_once() {
     let mut log = Log::new();
-    let again = Command::Bootstrap { cluster: ClusterId(Uuid::nil()), admin: "b".to_owned(), key_hash: [2; 32] };
+    let again = Command::Bootstrap {
+        cluster: ClusterId(Uuid::nil()),
+        admin: "b".to_owned(),
+        key_hash: [2; 32],
+    };
     assert_eq!(log.system(again), Err(Rejection::AlreadyInitialised));
     assert!(log.state.api_key_by_hash(&[1; 32]).is_some());
 }
@@ -161,15 +192,37 @@ fn node_ids_are_never_given_out_twice_and_a_retried_join_answers_the_same() {
     let mut log = Log::new();
     assert_eq!(log.node("a", 100), NodeId(1));
     assert_eq!(log.node("b", 200), NodeId(2));
-    let again = Command::JoinNode { token_hash: Some([7; 32]), draft: node_draft("b", 200, 1) };
-    assert_eq!(log.system(again), Ok(Outcome::Node(NodeId(2))), "its first answer was lost");
-    let wiped = Command::JoinNode { token_hash: Some([7; 32]), draft: node_draft("b", 200, 2) };
-    assert!(matches!(log.system(wiped), Err(Rejection::NodeConflict(_))), "the name is taken");
-    let same_address = Command::JoinNode { token_hash: Some([7; 32]), draft: node_draft("c", 200, 3) };
+    let again = Command::JoinNode {
+        token_hash: Some([7; 32]),
+        draft: node_draft("b", 200, 1),
+    };
+    assert_eq!(
+        log.system(again),
+        Ok(Outcome::Node(NodeId(2))),
+        "its first answer was lost"
+    );
+    let wiped = Command::JoinNode {
+        token_hash: Some([7; 32]),
+        draft: node_draft("b", 200, 2),
+    };
+    assert!(
+        matches!(log.system(wiped), Err(Rejection::NodeConflict(_))),
+        "the name is taken"
+    );
+    let same_address = Command::JoinNode {
+        token_hash: Some([7; 32]),
+        draft: node_draft("c", 200, 3),
+    };
     assert!(matches!(log.system(same_address), Err(Rejection::NodeConflict(_))));
-    let no_token = Command::JoinNode { token_hash: None, draft: node_draft("c", 300, 3) };
+    let no_token = Command::JoinNode {
+        token_hash: None,
+        draft: node_draft("c", 300, 3),
+    };
     assert_eq!(log.system(no_token), Err(Rejection::BadJoinToken));
-    let bad_token = Command::JoinNode { token_hash: Some([8; 32]), draft: node_draft("c", 300, 3) };
+    let bad_token = Command::JoinNode {
+        token_hash: Some([8; 32]),
+        draft: node_draft("c", 300, 3),
+    };
     assert_eq!(log.system(bad_token), Err(Rejection::BadJoinToken));
 }
 
@@ -178,29 +231,54 @@ fn a_verdict_counts_only_about_the_lease_that_was_looked_at() {
     let mut log = Log::new();
     let id = log.node("a", 100);
     let lease = log.state.node(id).expect("there").lease;
-    log.system(Command::StartNode(id, node_draft("a", 100, 2))).expect("started again");
-    assert_eq!(log.system(Command::MarkNodeDown(id, lease)), Err(Rejection::Stale), "that was about an earlier life");
+    log.system(Command::StartNode(id, node_draft("a", 100, 2)))
+        .expect("started again");
+    assert_eq!(
+        log.system(Command::MarkNodeDown(id, lease)),
+        Err(Rejection::Stale),
+        "that was about an earlier life"
+    );
     let lease = log.state.node(id).expect("there").lease;
     log.system(Command::MarkNodeDown(id, lease)).expect("down");
     assert_eq!(log.state.node(id).map(|it| it.status), Some(NodeStatus::Down));
-    assert_eq!(log.system(Command::MarkNodeUp(id, Generation(0))), Err(Rejection::Stale));
+    assert_eq!(
+        log.system(Command::MarkNodeUp(id, Generation(0))),
+        Err(Rejection::Stale)
+    );
 }
 
 #[test]
 fn a_domain_in_use_stays_and_its_user_is_named() {
     let mut log = Log::new();
     let service = log.service("web");
-    log.admin(Command::CreateDomain(DomainDraft { hostname: "A.test".to_owned(), project: None })).expect("made");
-    let domain = log.state.domain_by_hostname("a.TEST").expect("found whatever the case").id;
-    let route = RouteDraft { path: "/x".to_owned(), enabled: true, domain, service: service.id };
+    log.admin(Command::CreateDomain(DomainDraft {
+        hostname: "A.test".to_owned(),
+        project: None,
+    }))
+    .expect("made");
+    let domain = log
+        .state
+        .domain_by_hostname("a.TEST")
+        .expect("found whatever the case")
+        .id;
+    let route = RouteDraft {
+        path: "/x".to_owned(),
+        enabled: true,
+        domain,
+        service: service.id,
+    };
     log.admin(Command::CreateRoute(route)).expect("made");
     match log.admin(Command::DeleteDomain(domain)) {
-        Err(Rejection::InUse { kind: Kind::Domain, used_by }) => assert!(used_by.contains("/x"), "{used_by}"),
+        Err(Rejection::InUse {
+            kind: Kind::Domain,
+            used_by,
+        }) => assert!(used_by.contains("/x"), "{used_by}"),
         other => panic!("in use, not {other:?}"),
     }
     log.admin(Command::DeleteService(service.id)).expect("deleted");
     assert_eq!(log.state.routes().count(), 0, "routes go with their service");
-    log.admin(Command::DeleteDomain(domain)).expect("nobody uses it any more");
+    log.admin(Command::DeleteDomain(domain))
+        .expect("nobody uses it any more");
 }
 
 #[test]
@@ -214,7 +292,8 @@ fn an_account_has_ten_active_keys_at_most() {
         scope: Scope::Full,
         expires_at,
     };
-    log.admin(create(50, Some(Timestamp(1)))).expect("an expired one does not count");
+    log.admin(create(50, Some(Timestamp(1))))
+        .expect("an expired one does not count");
     for n in 2..=10 {
         log.admin(create(n, None)).expect("one of ten");
     }
@@ -227,5 +306,11 @@ fn what_others_own_is_not_there() {
     let service = log.service("web");
     let stranger = Actor::Account(AccountId(Uuid::from_u128(99)));
     let envelope = log.envelope(stranger, Command::DeleteService(service.id));
-    assert_eq!(log.apply(&envelope), Err(Rejection::NotFound { kind: Kind::Service, id: service.id.0 }));
+    assert_eq!(
+        log.apply(&envelope),
+        Err(Rejection::NotFound {
+            kind: Kind::Service,
+            id: service.id.0
+        })
+    );
 }

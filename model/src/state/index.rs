@@ -59,7 +59,9 @@ impl State {
 
     pub(super) fn put_domain(&mut self, it: Domain) {
         self.index.domain_by_hostname.insert(it.hostname.clone(), it.id);
-        self.index.domain_by_lower_hostname.insert((it.hostname.to_lowercase(), it.id));
+        self.index
+            .domain_by_lower_hostname
+            .insert((it.hostname.to_lowercase(), it.id));
         self.index.domains_by_account.insert((it.account, it.id));
         self.index.domains_by_project.insert((it.project, it.id));
         self.domains.insert(it.id, Arc::new(it));
@@ -68,7 +70,9 @@ impl State {
     pub(super) fn delete_domain(&mut self, id: DomainId) {
         let Some(it) = self.domains.remove(&id) else { return };
         self.index.domain_by_hostname.remove(&it.hostname.clone());
-        self.index.domain_by_lower_hostname.remove(&(it.hostname.to_lowercase(), it.id));
+        self.index
+            .domain_by_lower_hostname
+            .remove(&(it.hostname.to_lowercase(), it.id));
         self.index.domains_by_account.remove(&(it.account, it.id));
         self.index.domains_by_project.remove(&(it.project, it.id));
     }

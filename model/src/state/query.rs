@@ -12,7 +12,8 @@ use crate::{
 /// The second halves of all pairs that begin with `first`, in order.
 macro_rules! second {
     ($set:expr, $first:expr, $id:ident) => {
-        $set.range(($first, $id(Uuid::nil()))..=($first, $id(Uuid::max()))).map(|(_, id)| *id)
+        $set.range(($first, $id(Uuid::nil()))..=($first, $id(Uuid::max())))
+            .map(|(_, id)| *id)
     };
 }
 
@@ -102,7 +103,10 @@ impl State {
         let lower = hostname.to_lowercase();
         let from = (lower.clone(), DomainId(Uuid::nil()));
         let to = (lower, DomainId(Uuid::max()));
-        self.index.domain_by_lower_hostname.range(from..=to).filter_map(|(_, id)| self.domain(*id))
+        self.index
+            .domain_by_lower_hostname
+            .range(from..=to)
+            .filter_map(|(_, id)| self.domain(*id))
     }
 
     /// The oldest domain that answers for a hostname, without regard to case.
@@ -113,7 +117,10 @@ impl State {
 
     /// The oldest recorded operations first.
     pub fn operations_by_age(&self) -> impl Iterator<Item = &Operation> {
-        self.index.operations_by_age.iter().filter_map(|(_, id)| self.operation(*id))
+        self.index
+            .operations_by_age
+            .iter()
+            .filter_map(|(_, id)| self.operation(*id))
     }
 
     /// How many operations are recorded.

@@ -48,10 +48,14 @@ pub(super) async fn supervise(settings: &Settings, containers: &Containers) -> R
         ),
         Some(_) => Ok(None),
         None => {
-            let config =
-                SuperviseConfig { data_dir: host_dir(settings), run_dir: PathBuf::from(RUN_DIR) };
+            let config = SuperviseConfig {
+                data_dir: host_dir(settings),
+                run_dir: PathBuf::from(RUN_DIR),
+            };
             let supervisor = Supervisor::start(&config).await;
-            supervisor.map(Some).context("cannot run containers; --no-agent makes this a node that runs none")
+            supervisor
+                .map(Some)
+                .context("cannot run containers; --no-agent makes this a node that runs none")
         }
     }
 }
@@ -89,7 +93,10 @@ pub(super) async fn start(
         files: host.join("files"),
         insecure_registries: containers.insecure_registries.clone(),
     })?;
-    runtime.version().await.with_context(|| format!("containerd does not answer on {}", socket.display()))?;
+    runtime
+        .version()
+        .await
+        .with_context(|| format!("containerd does not answer on {}", socket.display()))?;
     let network = BridgeNetwork::new(NetworkConfig {
         bridge: containers.bridge.clone(),
         subnet: containers.subnet,
@@ -97,9 +104,16 @@ pub(super) async fn start(
     });
     let (feed, wanted) = watch::channel(Wanted::default());
     tasks.spawn(feeds::program_agent(cluster.clone(), feed));
-    let reports = Reports { cluster: cluster.clone(), node: cluster.node_id(), boot };
+    let reports = Reports {
+        cluster: cluster.clone(),
+        node: cluster.node_id(),
+        boot,
+    };
     let agent = Agent::start(
-        AgentConfig { node_name: settings.node_name.clone(), limits: Limits::default() },
+        AgentConfig {
+            node_name: settings.node_name.clone(),
+            limits: Limits::default(),
+        },
         Arc::new(runtime),
         Arc::new(network),
         wanted,
@@ -108,5 +122,8 @@ pub(super) async fn start(
     )
     .await
     .context("cannot prepare this host's container network")?;
-    Ok(Hosting { agent, _supervisor: supervisor })
+    Ok(Hosting {
+        agent,
+        _supervisor: supervisor,
+    })
 }

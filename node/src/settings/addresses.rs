@@ -24,7 +24,9 @@ pub(super) fn peer(flag: &str, text: &str) -> Result<String> {
     let mut found = text
         .to_socket_addrs()
         .with_context(|| format!("{flag} {text:?}: give IP:PORT or HOST:PORT, the peer address of any node"))?;
-    found.next().with_context(|| format!("{flag} {text:?}: the name has no address"))?;
+    found
+        .next()
+        .with_context(|| format!("{flag} {text:?}: the name has no address"))?;
     Ok(text.to_owned())
 }
 

@@ -7,8 +7,13 @@ use model::{Deployment, Phase, Reason, Replica, State, Timestamp};
 use crate::Obstacle;
 
 /// Causes that trying again does not mend: the rollout ends at once.
-const PERMANENT: [&str; 5] =
-    ["image_not_found", "invalid_reference", "registry_denied", "wrong_architecture", "start_failed"];
+const PERMANENT: [&str; 5] = [
+    "image_not_found",
+    "invalid_reference",
+    "registry_denied",
+    "wrong_architecture",
+    "start_failed",
+];
 /// How long causes that may pass by themselves are given.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A container that ended this often has been given its chances.
@@ -24,13 +29,20 @@ pub(super) fn of_rollout(
     trouble: Option<&Reason>,
     now: Timestamp,
 ) -> Option<String> {
-    if let Some(text) = current.iter().filter(|it| is_hopeless(it, now)).find_map(|it| told(state, it)) {
+    if let Some(text) = current
+        .iter()
+        .filter(|it| is_hopeless(it, now))
+        .find_map(|it| told(state, it))
+    {
         return Some(text);
     }
     if now < deployment.deadline {
         return None;
     }
-    let replica = current.iter().filter(|it| it.phase != Phase::Ready).find_map(|it| told(state, it));
+    let replica = current
+        .iter()
+        .filter(|it| it.phase != Phase::Ready)
+        .find_map(|it| told(state, it));
     let why = replica.or_else(|| trouble.map(|it| it.message.clone()));
     let limit = deployment.deadline.since(deployment.deployed_at).as_secs();
     let ready = current.iter().filter(|it| it.is_serving()).count();
@@ -42,7 +54,9 @@ pub(super) fn of_rollout(
 }
 
 fn is_hopeless(replica: &Replica, now: Timestamp) -> bool {
-    let Some(reason) = replica.reason.as_ref().filter(|_| replica.phase == Phase::Failed) else { return false };
+    let Some(reason) = replica.reason.as_ref().filter(|_| replica.phase == Phase::Failed) else {
+        return false;
+    };
     PERMANENT.contains(&reason.code.as_str())
         || replica.restarts >= RESTARTS
         || now.since(replica.changed_at) > PATIENCE
@@ -50,15 +64,21 @@ fn is_hopeless(replica: &Replica, now: Timestamp) -> bool {
 
 fn told(state: &State, replica: &Replica) -> Option<String> {
     let reason = replica.reason.as_ref()?;
-    let node = state.node(replica.node).map_or_else(|| replica.node.to_string(), |it| it.name.clone());
+    let node = state
+        .node(replica.node)
+        .map_or_else(|| replica.node.to_string(), |it| it.name.clone());
     Some(format!("Replica {} on node {node}: {}", replica.id, reason.message))
 }
 
 /// What to say of a service whose replicas have not been ready for a while.
 pub(super) fn lasting(state: &State, current: &[&Replica], now: Timestamp) -> Option<Reason> {
-    let stuck = current.iter().find(|it| it.phase != Phase::Ready && now.since(it.changed_at) > LASTING)?;
+    let stuck = current
+        .iter()
+        .find(|it| it.phase != Phase::Ready && now.since(it.changed_at) > LASTING)?;
     let message = told(state, stuck).unwrap_or_else(|| {
-        let node = state.node(stuck.node).map_or_else(|| stuck.node.to_string(), |it| it.name.clone());
+        let node = state
+            .node(stuck.node)
+            .map_or_else(|| stuck.node.to_string(), |it| it.name.clone());
         format!(
             "Replica {} on node {node} has been {:?} for more than {} s without a reason; see that node's log.",
             stuck.id,
@@ -66,14 +86,25 @@ pub(super) fn lasting(state: &State, current: &[&Replica], now: Timestamp) -> Op
             LASTING.as_secs()
         )
     });
-    let code = stuck.reason.as_ref().map_or("not_ready", |it| it.code.as_str()).to_owned();
+    let code = stuck
+        .reason
+        .as_ref()
+        .map_or("not_ready", |it| it.code.as_str())
+        .to_owned();
     Some(Reason { code, message })
 }
 
 /// What to say when there is no room, node by node.
 pub(super) fn no_room(missing: usize, wanted: usize, obstacles: &[(String, Obstacle)]) -> Reason {
-    let nodes: Vec<_> = obstacles.iter().map(|(node, obstacle)| format!("{node} {obstacle}")).collect();
-    let nodes = if nodes.is_empty() { "the cluster has no nodes that run containers".to_owned() } else { nodes.join("; ") };
+    let nodes: Vec<_> = obstacles
+        .iter()
+        .map(|(node, obstacle)| format!("{node} {obstacle}"))
+        .collect();
+    let nodes = if nodes.is_empty() {
+        "the cluster has no nodes that run containers".to_owned()
+    } else {
+        nodes.join("; ")
+    };
     Reason {
         code: "no_room".to_owned(),
         message: format!(

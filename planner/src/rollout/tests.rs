@@ -31,16 +31,24 @@ fn status(cluster: &TestCluster, id: ServiceId) -> (u32, DeploymentStatus) {
 fn told(cluster: &TestCluster, plan: &ServicePlan) -> String {
     let replica = |id| {
         let it = cluster.state.replica(id).expect("there");
-        format!("version {} on {}", it.version, cluster.state.node(it.node).expect("there").name)
+        format!(
+            "version {} on {}",
+            it.version,
+            cluster.state.node(it.node).expect("there").name
+        )
     };
     let version = |id| cluster.state.deployment(id).expect("there").version;
     let line = |action: &PlanAction| match action {
         PlanAction::Place { deployment, node } => format!("place version {} on n{node}", version(*deployment)),
         PlanAction::Retire(id) => format!("retire {}", replica(*id)),
         PlanAction::Forget(id) => format!("forget {}", replica(*id)),
-        PlanAction::Finish { deployment, status, error_message } => {
-            format!("finish version {}: {status:?} {error_message}", version(*deployment)).trim_end().to_owned()
-        }
+        PlanAction::Finish {
+            deployment,
+            status,
+            error_message,
+        } => format!("finish version {}: {status:?} {error_message}", version(*deployment))
+            .trim_end()
+            .to_owned(),
         PlanAction::Trouble(reason) => format!("trouble: {}", reason.as_ref().map_or("none", |it| it.message.as_str())),
     };
     plan.actions.iter().map(|it| line(it) + "\n").collect()
@@ -71,7 +79,13 @@ fn an_update_starts_new_before_it_stops_old() {
     let mut cluster = TestCluster::new(2);
     let id = cluster.service("web", 2, ContainerSpec::default());
     settle(&mut cluster, id);
-    cluster.patch(id, ServicePatch { image: Some("web:2".to_owned()), ..ServicePatch::default() });
+    cluster.patch(
+        id,
+        ServicePatch {
+            image: Some("web:2".to_owned()),
+            ..ServicePatch::default()
+        },
+    );
     let mut story = String::new();
     for _ in 0..6 {
         let plan = cluster.plan(id);
@@ -101,11 +115,23 @@ fn changing_only_the_count_restarts_nothing() {
     let id = cluster.service("web", 2, ContainerSpec::default());
     settle(&mut cluster, id);
     let before: Vec<_> = cluster.state.replicas_of(id).map(|it| it.id).collect();
-    cluster.patch(id, ServicePatch { replicas: Some(4), ..ServicePatch::default() });
+    cluster.patch(
+        id,
+        ServicePatch {
+            replicas: Some(4),
+            ..ServicePatch::default()
+        },
+    );
     settle(&mut cluster, id);
     assert!(before.iter().all(|it| cluster.state.replica(*it).is_some()));
     assert_eq!(cluster.serving(id).len(), 4);
-    cluster.patch(id, ServicePatch { replicas: Some(1), ..ServicePatch::default() });
+    cluster.patch(
+        id,
+        ServicePatch {
+            replicas: Some(1),
+            ..ServicePatch::default()
+        },
+    );
     settle(&mut cluster, id);
     assert_eq!(cluster.serving(id).len(), 1);
     assert_eq!(status(&cluster, id), (3, DeploymentStatus::Success));
@@ -126,7 +152,11 @@ fn a_lost_node_is_made_up_for_and_its_replica_is_not_wanted_back() {
     settle(&mut cluster, id);
     assert_eq!(cluster.serving(id), [1, 1, 3]);
     cluster.up(2);
-    let stale = cluster.state.replicas_on(NodeId(2)).map(|it| it.intent).collect::<Vec<_>>();
+    let stale = cluster
+        .state
+        .replicas_on(NodeId(2))
+        .map(|it| it.intent)
+        .collect::<Vec<_>>();
     assert_eq!(stale, [Intent::Stop], "the host is told to stop it");
 }
 
@@ -154,8 +184,18 @@ fn without_room_a_lost_replica_goes_on_where_it_was() {
 fn what_does_not_fit_is_told_node_by_node() {
     let mut cluster = TestCluster::new(2);
     let memory = model::ByteCount(3 << 30);
-    let resources = Resources { memory_reservation: memory, ..Resources::default() };
-    let id = cluster.service("web", 3, ContainerSpec { resources, ..ContainerSpec::default() });
+    let resources = Resources {
+        memory_reservation: memory,
+        ..Resources::default()
+    };
+    let id = cluster.service(
+        "web",
+        3,
+        ContainerSpec {
+            resources,
+            ..ContainerSpec::default()
+        },
+    );
     let plan = cluster.plan(id);
     expect![[r"
         place version 1 on n1
@@ -171,12 +211,19 @@ fn a_first_rollout_that_cannot_succeed_ends_at_once_and_recovers_by_itself() {
     let id = cluster.service("web", 1, ContainerSpec::default());
     cluster.plan(id);
     let replica = cluster.state.replicas_of(id).next().expect("placed").id;
-    let reason = Reason { code: "image_not_found".to_owned(), message: "web:1 is not there.".to_owned() };
+    let reason = Reason {
+        code: "image_not_found".to_owned(),
+        message: "web:1 is not there.".to_owned(),
+    };
     cluster.report(replica, Phase::Failed, Some(reason));
     cluster.plan(id);
     assert_eq!(status(&cluster, id), (1, DeploymentStatus::Failed));
     let newest = cluster.state.deployments_of(id).next().expect("there");
-    assert!(newest.error_message.ends_with("on node n1: web:1 is not there."), "{}", newest.error_message);
+    assert!(
+        newest.error_message.ends_with("on node n1: web:1 is not there."),
+        "{}",
+        newest.error_message
+    );
     cluster.report(replica, Phase::Ready, None);
     cluster.plan(id);
     assert_eq!(status(&cluster, id), (1, DeploymentStatus::Success));
@@ -187,15 +234,32 @@ fn a_failed_update_leaves_the_last_good_version_serving() {
     let mut cluster = TestCluster::new(3);
     let id = cluster.service("web", 3, ContainerSpec::default());
     settle(&mut cluster, id);
-    cluster.patch(id, ServicePatch { image: Some("gone".to_owned()), ..ServicePatch::default() });
+    cluster.patch(
+        id,
+        ServicePatch {
+            image: Some("gone".to_owned()),
+            ..ServicePatch::default()
+        },
+    );
     cluster.plan(id);
-    let new = cluster.state.replicas_of(id).find(|it| it.version == 2).expect("placed").id;
-    let reason = Reason { code: "image_not_found".to_owned(), message: "no such image".to_owned() };
+    let new = cluster
+        .state
+        .replicas_of(id)
+        .find(|it| it.version == 2)
+        .expect("placed")
+        .id;
+    let reason = Reason {
+        code: "image_not_found".to_owned(),
+        message: "no such image".to_owned(),
+    };
     cluster.report(new, Phase::Failed, Some(reason));
     settle(&mut cluster, id);
     assert_eq!(status(&cluster, id), (2, DeploymentStatus::Failed));
     assert_eq!(cluster.serving(id), [1, 2, 3]);
-    assert!(cluster.state.replicas_of(id).all(|it| it.version == 1), "the new one is gone");
+    assert!(
+        cluster.state.replicas_of(id).all(|it| it.version == 1),
+        "the new one is gone"
+    );
 }
 
 #[test]

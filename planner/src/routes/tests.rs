@@ -20,7 +20,12 @@ fn a_table_names_local_replicas_by_address_and_others_by_their_proxy() {
     let table = routes(&cluster.state, NodeId(2));
     let host = table.hosts.get("web.test").expect("in lower case");
     let targets: Vec<_> = host.paths[0].backends.iter().map(|it| (it.node.0, it.target)).collect();
-    let local = cluster.state.replicas_on(NodeId(2)).next().and_then(|it| it.address).expect("ready");
+    let local = cluster
+        .state
+        .replicas_on(NodeId(2))
+        .next()
+        .and_then(|it| it.address)
+        .expect("ready");
     assert!(targets.contains(&(2, Target::Local(local))));
     assert!(targets.contains(&(1, Target::Remote(([10, 1, 0, 1], 80).into()))));
     assert_eq!(table.local.len(), 1);
@@ -97,5 +102,8 @@ fn difference(before: &State, after: &State) -> Vec<Change> {
     let (old, new): (Vec<_>, Vec<_>) = (before.resources().collect(), after.resources().collect());
     let gone = old.iter().filter(|it| new.iter().all(|other| other.key() != it.key()));
     let put = new.iter().filter(|it| !old.contains(it));
-    put.cloned().map(Change::Put).chain(gone.map(|it| Change::Delete(it.key()))).collect()
+    put.cloned()
+        .map(Change::Put)
+        .chain(gone.map(|it| Change::Delete(it.key())))
+        .collect()
 }

@@ -58,21 +58,42 @@ fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
             (admin, Command::UpdateService(service(n)?.id, patch))
         }
         Step::Delete(n) => (admin, Command::DeleteService(service(n)?.id)),
-        Step::Domain(n) => {
-            (admin, Command::CreateDomain(DomainDraft { hostname: format!("H{n}.test"), project: None }))
-        }
+        Step::Domain(n) => (
+            admin,
+            Command::CreateDomain(DomainDraft {
+                hostname: format!("H{n}.test"),
+                project: None,
+            }),
+        ),
         Step::DeleteDomain(n) => (admin, Command::DeleteDomain(state.domains().nth(n)?.id)),
         Step::Route(d, s) => {
             let (domain, service) = (state.domains().nth(d)?.id, service(s)?.id);
-            (admin, Command::CreateRoute(RouteDraft { path: "/".to_owned(), enabled: true, domain, service }))
+            (
+                admin,
+                Command::CreateRoute(RouteDraft {
+                    path: "/".to_owned(),
+                    enabled: true,
+                    domain,
+                    service,
+                }),
+            )
         }
         Step::MoveRoute(r, s) => {
-            let patch = RoutePatch { service: Some(service(s)?.id), ..RoutePatch::default() };
+            let patch = RoutePatch {
+                service: Some(service(s)?.id),
+                ..RoutePatch::default()
+            };
             (admin, Command::UpdateRoute(state.routes().nth(r)?.id, patch))
         }
         Step::Node(n) => {
             let token_hash = state.nodes().next().map(|_| [7; 32]);
-            (Actor::System, Command::JoinNode { token_hash, draft: node_draft(&format!("n{n}"), n * 10, 1) })
+            (
+                Actor::System,
+                Command::JoinNode {
+                    token_hash,
+                    draft: node_draft(&format!("n{n}"), n * 10, 1),
+                },
+            )
         }
         Step::Down(n) => {
             let node = state.nodes().nth(n)?;
@@ -80,21 +101,51 @@ fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
         }
         Step::Place(s, n) => {
             let (service, node) = (service(s)?, state.nodes().nth(n)?.id);
-            let actions = vec![PlanAction::Place { deployment: service.deployment, node }];
-            (Actor::System, Command::ApplyPlan { service: service.id, seen: service.touched, actions })
+            let actions = vec![PlanAction::Place {
+                deployment: service.deployment,
+                node,
+            }];
+            (
+                Actor::System,
+                Command::ApplyPlan {
+                    service: service.id,
+                    seen: service.touched,
+                    actions,
+                },
+            )
         }
         Step::Retire(n) => {
             let replica = state.replicas().nth(n)?;
             let seen = state.service(replica.service)?.touched;
             let actions = vec![PlanAction::Retire(replica.id)];
-            (Actor::System, Command::ApplyPlan { service: replica.service, seen, actions })
+            (
+                Actor::System,
+                Command::ApplyPlan {
+                    service: replica.service,
+                    seen,
+                    actions,
+                },
+            )
         }
         Step::Report(n, phase) => {
             let replica = state.replicas().nth(n)?;
-            let phases =
-                [Phase::Assigned, Phase::Pulling, Phase::Starting, Phase::Ready, Phase::Failed, Phase::Stopped];
+            let phases = [
+                Phase::Assigned,
+                Phase::Pulling,
+                Phase::Starting,
+                Phase::Ready,
+                Phase::Failed,
+                Phase::Stopped,
+            ];
             let reports = vec![report(replica, phases[usize::from(phase) % phases.len()])];
-            (Actor::System, Command::ReportReplicas { node: replica.node, boot: Uuid::from_u128(1), reports })
+            (
+                Actor::System,
+                Command::ReportReplicas {
+                    node: replica.node,
+                    boot: Uuid::from_u128(1),
+                    reports,
+                },
+            )
         }
         Step::Key(n) => {
             let account = log.account();
@@ -111,7 +162,10 @@ fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
 }
 
 fn is_record(change: &Change) -> bool {
-    matches!(change, Change::Put(Resource::Operation(_)) | Change::Delete(Key::Operation(_)))
+    matches!(
+        change,
+        Change::Put(Resource::Operation(_)) | Change::Delete(Key::Operation(_))
+    )
 }
 
 proptest! {

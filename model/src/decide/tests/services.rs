@@ -7,7 +7,10 @@ use crate::{DeploymentStatus, ServicePatch};
 fn a_name_is_free_again_at_once() {
     let mut log = Log::new();
     let service = log.service("web");
-    assert_eq!(log.admin(Command::CreateService(draft("web"))), Err(Rejection::NameTaken(Kind::Service)));
+    assert_eq!(
+        log.admin(Command::CreateService(draft("web"))),
+        Err(Rejection::NameTaken(Kind::Service))
+    );
     log.admin(Command::DeleteService(service.id)).expect("deleted");
     log.service("web");
 }
@@ -16,13 +19,30 @@ fn a_name_is_free_again_at_once() {
 fn naming_a_fixed_field_starts_the_next_version_and_ends_the_one_before() {
     let mut log = Log::new();
     let service = log.service("web");
-    let patch = ServicePatch { image: Some("web:2".to_owned()), ..ServicePatch::default() };
+    let patch = ServicePatch {
+        image: Some("web:2".to_owned()),
+        ..ServicePatch::default()
+    };
     log.admin(Command::UpdateService(service.id, patch)).expect("patched");
-    let versions: Vec<_> = log.state.deployments_of(service.id).map(|it| (it.version, it.status)).collect();
-    assert_eq!(versions, [(1, DeploymentStatus::Failed), (2, DeploymentStatus::Pending)]);
-    let rename = ServicePatch { name: Some("www".to_owned()), ..ServicePatch::default() };
+    let versions: Vec<_> = log
+        .state
+        .deployments_of(service.id)
+        .map(|it| (it.version, it.status))
+        .collect();
+    assert_eq!(
+        versions,
+        [(1, DeploymentStatus::Failed), (2, DeploymentStatus::Pending)]
+    );
+    let rename = ServicePatch {
+        name: Some("www".to_owned()),
+        ..ServicePatch::default()
+    };
     log.admin(Command::UpdateService(service.id, rename)).expect("patched");
-    assert_eq!(log.state.deployments_of(service.id).count(), 2, "a new name restarts nothing");
+    assert_eq!(
+        log.state.deployments_of(service.id).count(),
+        2,
+        "a new name restarts nothing"
+    );
     assert!(log.state.service_by_name(log.account(), "web").is_none());
 }
 
@@ -33,8 +53,15 @@ fn a_plan_from_an_older_state_does_nothing() {
     let service = log.service("web");
     let seen = service.touched;
     log.place(&service, node);
-    let actions = vec![PlanAction::Place { deployment: service.deployment, node }];
-    let late = log.system(Command::ApplyPlan { service: service.id, seen, actions });
+    let actions = vec![PlanAction::Place {
+        deployment: service.deployment,
+        node,
+    }];
+    let late = log.system(Command::ApplyPlan {
+        service: service.id,
+        seen,
+        actions,
+    });
     assert_eq!(late, Err(Rejection::Stale));
     assert_eq!(log.state.replicas_of(service.id).count(), 1);
 }
@@ -46,9 +73,18 @@ fn reports_of_an_earlier_life_are_refused() {
     let service = log.service("web");
     let replica = log.place(&service, node);
     let reports = vec![report(&replica, Phase::Ready)];
-    let old = Command::ReportReplicas { node, boot: Uuid::from_u128(9), reports: reports.clone() };
+    let old = Command::ReportReplicas {
+        node,
+        boot: Uuid::from_u128(9),
+        reports: reports.clone(),
+    };
     assert_eq!(log.system(old), Err(Rejection::WrongBoot { node: node.0 }));
-    log.system(Command::ReportReplicas { node, boot: Uuid::from_u128(1), reports }).expect("of this life");
+    log.system(Command::ReportReplicas {
+        node,
+        boot: Uuid::from_u128(1),
+        reports,
+    })
+    .expect("of this life");
     assert!(log.state.replica(replica.id).is_some_and(Replica::is_serving));
 }
 
@@ -61,7 +97,12 @@ fn replicas_of_a_deleted_service_stay_until_their_host_has_stopped_them() {
     log.admin(Command::DeleteService(service.id)).expect("deleted");
     assert_eq!(log.state.replica(replica.id).map(|it| it.intent), Some(Intent::Stop));
     let reports = vec![report(&replica, Phase::Stopped)];
-    log.system(Command::ReportReplicas { node, boot: Uuid::from_u128(1), reports }).expect("reported");
+    log.system(Command::ReportReplicas {
+        node,
+        boot: Uuid::from_u128(1),
+        reports,
+    })
+    .expect("reported");
     assert_eq!(log.state.replica(replica.id), None);
 }
 
@@ -81,5 +122,8 @@ fn an_unchanged_report_touches_nothing() {
     let before = touched(&log);
     log.system(ready()).expect("reported");
     assert_eq!(touched(&log), before);
-    assert_eq!(log.state.service(ServiceId(service.id.0)).map(|it| it.revision), Some(service.revision));
+    assert_eq!(
+        log.state.service(ServiceId(service.id.0)).map(|it| it.revision),
+        Some(service.revision)
+    );
 }
