@@ -14,7 +14,7 @@ use crate::client::Client;
 /// Between two attempts of one client.
 const PACE: Duration = Duration::from_millis(20);
 /// After which a client gives an attempt up.
-const ATTEMPT_DEADLINE: Duration = Duration::from_secs(2);
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Clients that repeat one request until told to stop.
 pub(super) struct Load {

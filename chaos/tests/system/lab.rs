@@ -143,7 +143,7 @@ fn nothing_is_left_of_a_lab_not_even_when_its_owner_was_killed() {
     assert!(mark.exists());
     let _next = Lab::up(0, None).unwrap();
     assert!(!mark.exists());
-    let now = lab_processes();
+    let now = first_processes(left.number);
     assert!(
         processes.iter().all(|process| !now.contains(process)),
         "{processes:?} {now:?}"
