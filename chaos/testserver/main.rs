@@ -64,13 +64,17 @@ fn main() {
         process::exit(1);
     });
     let clone = listener.try_clone().expect("a listening socket can be duplicated");
-    send_listener.send(clone).expect("the signal thread lives as long as the process");
+    send_listener
+        .send(clone)
+        .expect("the signal thread lives as long as the process");
     println!("listening on {port}");
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
                 let shared = Arc::clone(&shared);
-                let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || serve(stream, &shared));
+                let _ = thread::Builder::new()
+                    .stack_size(256 * 1024)
+                    .spawn(move || serve(stream, &shared));
             }
             // Told to stop: the signal's thread ends the process when the last request is answered.
             Err(_) if shared.draining.load(Ordering::SeqCst) => thread::park(),
@@ -137,12 +141,18 @@ impl Request {
         } else {
             skip(reader, length)?;
         }
-        Some(Self { head_only, target, close })
+        Some(Self {
+            head_only,
+            target,
+            close,
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<u64> {
         let (_, query) = self.target.split_once('?')?;
-        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+        query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
     }
 }
 
@@ -167,7 +177,11 @@ fn answer(request: &Request, draining: bool, close: bool) -> Vec<u8> {
     let (status, kind, body) = match path {
         "/healthz" if draining => ("503 Service Unavailable", "text/plain", "draining\n".to_owned()),
         "/healthz" => ("200 OK", "text/plain", "ok\n".to_owned()),
-        "/env" => ("200 OK", "text/plain", env::vars().map(|(name, value)| format!("{name}={value}\n")).collect()),
+        "/env" => (
+            "200 OK",
+            "text/plain",
+            env::vars().map(|(name, value)| format!("{name}={value}\n")).collect(),
+        ),
         "/exit" => process::exit(request.parameter("code").unwrap_or(0) as i32),
         _ => {
             if path == "/slow" {
@@ -179,7 +193,8 @@ fn answer(request: &Request, draining: bool, close: bool) -> Vec<u8> {
     let connection = if close { "Connection: close\r\n" } else { "" };
     let length = body.len();
     let mut bytes =
-        format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{connection}\r\n").into_bytes();
+        format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{connection}\r\n")
+            .into_bytes();
     if !request.head_only {
         bytes.extend(body.as_bytes());
     }
@@ -189,7 +204,10 @@ fn answer(request: &Request, draining: bool, close: bool) -> Vec<u8> {
 /// Who answered, as one line of JSON.
 fn identity(target: &str) -> String {
     let hostname = || fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
-    let replica = env::var("GOBLINS_REPLICA").ok().or_else(|| hostname().ok()).unwrap_or_default();
+    let replica = env::var("GOBLINS_REPLICA")
+        .ok()
+        .or_else(|| hostname().ok())
+        .unwrap_or_default();
     let fields = [
         ("replica", replica),
         ("node", env::var("GOBLINS_NODE").unwrap_or_default()),
@@ -213,7 +231,10 @@ fn escaped(text: &str) -> String {
 }
 
 fn number_from_env(name: &str, default: u64) -> u64 {
-    env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 /// The three calls that `std` has no safe form of. A process that is PID 1 of its container gets no default action

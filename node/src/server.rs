@@ -14,6 +14,7 @@ use planner::RouteTable;
 use proxy::{ProxyConfig, ProxyHandle};
 use raft::{Cluster, Start};
 use ring::hmac;
+use storage::DataDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +86,8 @@ impl Node {
         })?;
         addresses::require_free("--peer-addr", settings.peer_addr)?;
         addresses::require_free("--http-addr", settings.http_addr)?;
+        // containerd's own folder lies in it and is made first.
+        DataDir::check(&settings.data_dir)?;
         let supervisor = match &settings.containers {
             Some(containers) => hosting::supervise(settings, containers).await?,
             None => None,

@@ -77,6 +77,27 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// Looks whether a folder could be opened, without writing anything: for those who put things beside ours and
+    /// start first. One that does not exist yet can be.
+    pub fn check(path: &Path) -> Result<(), DataDirError> {
+        let found = match list(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => {
+                return Err(DataDirError::Io {
+                    doing: "read",
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        if found.iter().any(|name| name == IDENTITY) {
+            read_identity(&path.join(IDENTITY)).map(drop)
+        } else {
+            require_vacant(path, &found)
+        }
+    }
+
     /// Opens a folder, made if need be, and locks it for as long as the result lives. Refuses a folder that is in use,
     /// damaged, not whole, of a newer format or somebody else's.
     pub fn open(path: &Path) -> Result<Folder, DataDirError> {
@@ -91,9 +112,17 @@ impl DataDir {
             .create(path)
             .map_err(|it| error("create", it))?;
         let found = list(path).map_err(|it| error("read", it))?;
+        // Before the lock is put there: nothing is written to somebody else's folder.
+        let is_node = found.iter().any(|name| name == IDENTITY);
+        if !is_node {
+            require_vacant(path, &found)?;
+        }
         let lock = lock(path)?;
-        if !found.iter().any(|name| name == IDENTITY) {
-            return vacant(path, lock, &found).map(Folder::Vacant);
+        if !is_node {
+            return Ok(Folder::Vacant(VacantDir {
+                path: path.to_owned(),
+                lock,
+            }));
         }
         let file = read_identity(&path.join(IDENTITY))?;
         let missing = |missing| DataDirError::Incomplete {
@@ -194,7 +223,7 @@ impl VacantDir {
 }
 
 /// Without an identity only an empty folder is free, or one where a claim was cut short before its last step.
-fn vacant(path: &Path, lock: Flock<File>, found: &[String]) -> Result<VacantDir, DataDirError> {
+fn require_vacant(path: &Path, found: &[String]) -> Result<(), DataDirError> {
     if found.iter().any(|name| name == LOG || name == STATE) {
         return Err(DataDirError::Incomplete {
             path: path.to_owned(),
@@ -207,10 +236,7 @@ fn vacant(path: &Path, lock: Flock<File>, found: &[String]) -> Result<VacantDir,
             path: path.to_owned(),
             found: foreign.clone(),
         }),
-        None => Ok(VacantDir {
-            path: path.to_owned(),
-            lock,
-        }),
+        None => Ok(()),
     }
 }
 
