@@ -97,7 +97,7 @@ impl Settings {
             },
             api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::Off),
             bootstrap_key_file: args.bootstrap_key_file,
-            log: args.log.unwrap_or_else(|| "info,openraft=warn".to_owned()),
+            log: args.log.unwrap_or_else(|| "info,openraft=error".to_owned()),
             log_format: args.log_format.unwrap_or_default(),
             greet: false,
         };

@@ -62,7 +62,7 @@ pub(crate) struct ServerArgs {
     /// Where the first node writes the first admin's API key, with mode 0600 [default: it is printed once]
     #[arg(long, env = "GOBLINS_BOOTSTRAP_KEY_FILE", value_name = "PATH")]
     pub(crate) bootstrap_key_file: Option<PathBuf>,
-    /// What to log, such as warn or info,raft=debug [default: info,openraft=warn]
+    /// What to log, such as warn or info,raft=debug [default: info,openraft=error]
     #[arg(long, env = "GOBLINS_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// How to log [default: text]
