@@ -95,6 +95,10 @@ impl Node {
         let draft = draft(settings);
         let boot = draft.boot;
         let (cluster, first_key) = join_or_found(settings, draft).await?;
+        // At once: what comes next may fail, and the key would be lost.
+        if let Some(key) = first_key.filter(|_| settings.bootstrap_key_file.is_none()) {
+            key.print();
+        }
         tracing::info!(node = %cluster.node_id(), cluster = %cluster.cluster_id(), "takes part in its cluster");
         let proxy = ProxyHandle::start(
             ProxyConfig {
@@ -116,7 +120,7 @@ impl Node {
             None => None,
         };
         let (api, stop_api) = serve_api(settings, &cluster, api_listener);
-        greeting::say(settings, first_key.as_ref());
+        greeting::say(settings);
         Ok(Self {
             cluster,
             proxy,
@@ -201,6 +205,15 @@ async fn join_or_found(settings: &Settings, draft: NodeDraft) -> Result<(Cluster
         services: None,
     };
     let cluster = Cluster::start(config).await?;
+    let alone = cluster.status().voters.iter().all(|it| it.id == cluster.node_id());
+    if key.is_none() && alone && cluster.local().cluster().is_none() && settings.birth == Birth::Found {
+        cluster.stop().await;
+        bail!(
+            "{} holds a cluster whose founding was cut short; nothing has been kept in it yet: empty the folder and start \
+             again",
+            settings.data_dir.display()
+        );
+    }
     Ok((cluster, key))
 }
 

@@ -54,6 +54,12 @@ impl Core {
         command: Command,
         deadline: Instant,
     ) -> Result<Submitted, SubmitError> {
+        // What clients ask for must not use up the room that the node itself needs to go on.
+        if matches!(actor, Actor::Account(_)) {
+            self.room
+                .check()
+                .map_err(|it| SubmitError::Unavailable(it.to_string()))?;
+        }
         let mut leadership = self.leadership.clone();
         let mut reason = "no leader is known; a majority of the voters must be up and reachable".to_owned();
         let mut uncertain = false;
@@ -133,6 +139,9 @@ impl Core {
         command: Command,
         limit: Duration,
     ) -> Proposed {
+        if let (Actor::Account(_), Err(full)) = (actor, self.room.check()) {
+            return Proposed::NotSent(full.to_string());
+        }
         let envelope = Envelope {
             operation,
             at: self.stamp(),

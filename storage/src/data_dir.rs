@@ -24,6 +24,8 @@ const STATE: &str = "state";
 const SNAPSHOTS: &str = "snapshots";
 /// What the containers of this host need; not consensus' business.
 const HOST: &str = "host";
+/// See [`crate::Room`].
+pub(crate) const RESERVE: &str = "reserve";
 
 /// Which node of which cluster a folder belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +232,15 @@ fn require_vacant(path: &Path, found: &[String]) -> Result<(), DataDirError> {
             missing: IDENTITY,
         });
     }
-    let ours = [LOCK, KEYRING, HOST, "identity.tmp", "keyring.tmp", "lost+found"];
+    let ours = [
+        LOCK,
+        KEYRING,
+        HOST,
+        RESERVE,
+        "identity.tmp",
+        "keyring.tmp",
+        "lost+found",
+    ];
     match found.iter().find(|name| !ours.contains(&name.as_str())) {
         Some(foreign) => Err(DataDirError::Foreign {
             path: path.to_owned(),

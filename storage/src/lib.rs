@@ -7,6 +7,7 @@
 //!   lock            held while a daemon runs here
 //!   log/            the raft log, every write synced          LogStore
 //!   state/          the replicated state, replayed from the log after a crash          StateStore
+//!   reserve         room on the disk kept aside                                          Room
 //!   snapshots/      checksummed copies of the whole state          Snapshots
 //! ```
 //!
@@ -19,6 +20,7 @@ mod error;
 mod keyring;
 mod log_store;
 mod open;
+mod room;
 mod snapshot;
 mod state_store;
 
@@ -27,5 +29,6 @@ pub use data_dir::{DataDir, Folder, Identity, VacantDir};
 pub use error::{DataDirError, StorageError};
 pub use log_store::{Flushed, LogBounds, LogStore};
 pub use open::{OpenError, Stores};
+pub use room::{DiskFull, Room};
 pub use snapshot::{Snapshot, SnapshotHeader, Snapshots, Staged};
 pub use state_store::{Meta, StateStore};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use model::{ClusterId, NodeDraft, NodeId};
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
-use storage::Snapshots;
+use storage::{Room, Snapshots};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) published: Arc<Published>,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) links: Links,
+    pub(crate) room: Room,
     pub(crate) leases: LeaseBook,
     pub(crate) contact: Contact,
     pub(crate) leadership: watch::Receiver<Leadership>,

@@ -1,11 +1,12 @@
 //! Putting a node together from its folder.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
 use openraft::{ServerState, SnapshotPolicy};
-use storage::{DataDir, OpenError};
+use storage::{DataDir, OpenError, Room};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ use crate::{Config, Leadership, StartError, Timing, autopilot, heartbeat, server
 const SNAPSHOT_MILLIS: u64 = 120_000;
 /// Entries in one replication message at most.
 const ENTRIES_A_MESSAGE: u64 = 512;
+/// How often the disk is looked at besides at each write.
+const LOOK_AT_DISK: Duration = Duration::from_millis(200);
 /// Log entries are purged in lots of this many, because each purge leaves a mark that reads must skip.
 const PURGE_LOT: u64 = 256;
 
@@ -71,6 +74,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
         published,
         snapshots,
         links,
+        room: Room::new(&config.data_dir),
         leases: LeaseBook::default(),
         contact: Contact::new(),
         leadership,
@@ -96,10 +100,21 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
         served.await;
         failing.send_replace(Some("peers can no longer be served".to_owned()));
     }));
+    until_stopped(boxed(watch_room(core.clone())));
     until_stopped(boxed(heartbeat::run(core.clone())));
     until_stopped(boxed(autopilot::run(core.clone())));
     core.raft.run();
     Ok(Cluster { core, lifeline })
+}
+
+/// Others fill disks too, while nobody writes here.
+async fn watch_room(core: Arc<Core>) {
+    let mut tick = tokio::time::interval(LOOK_AT_DISK);
+    loop {
+        tick.tick().await;
+        // Who writes is told; this only sees to the reserve in time.
+        let _ = core.room.check();
+    }
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -117,7 +132,7 @@ fn settings(config: &Config) -> Result<openraft::Config, StartError> {
         keep_after_snapshot,
         ..
     } = &config.timing;
-    let millis = |it: &std::time::Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
+    let millis = |it: &Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
     let settings = openraft::Config {
         cluster_name: "goblins".to_owned(),
         heartbeat_interval: millis(heartbeat),
