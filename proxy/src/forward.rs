@@ -57,11 +57,12 @@ enum Failure {
 }
 
 impl Forwarder {
-    pub(crate) fn new(shared: Arc<Shared>, pool: Pool) -> Self {
+    /// `turn`: which replica is first, so that workers do not all begin with the same one.
+    pub(crate) fn new(shared: Arc<Shared>, pool: Pool, turn: usize) -> Self {
         Self {
             shared,
             pool,
-            turn: Rc::default(),
+            turn: Rc::new(Cell::new(turn)),
         }
     }
 

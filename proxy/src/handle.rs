@@ -86,7 +86,7 @@ impl ProxyHandle {
             let (shared, stop, alive) = (Arc::clone(&shared), stop.clone(), Arc::clone(&alive));
             let thread = std::thread::Builder::new().name(format!("proxy-{n}"));
             let work = move || {
-                worker::run(listener, shared, stop);
+                worker::run(n, listener, shared, stop);
                 drop(alive);
             };
             thread.spawn(work).map_err(StartError::Thread)?;

@@ -24,21 +24,22 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Requests in flight that have not ended by then are cut when the proxy stops.
 const FAREWELL: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+/// Runs worker number `n` to its end.
+pub(crate) fn run(n: usize, listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "a proxy thread has no runtime; its share of requests waits"),
     };
-    LocalSet::new().block_on(&runtime, serve(listener, shared, stop));
+    LocalSet::new().block_on(&runtime, serve(n, listener, shared, stop));
 }
 
-async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+async fn serve(n: usize, listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a proxy thread cannot use its listener"),
     };
     let pool = Pool::default();
-    let forwarder = Forwarder::new(shared, pool.clone());
+    let forwarder = Forwarder::new(shared, pool.clone(), n);
     let connections = TaskTracker::new();
     let mut sweep = interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
