@@ -1,5 +1,6 @@
 //! A node from start to stop: open what can fail first, then wire the rooms together, then wait for the end.
 
+mod certificate;
 mod greeting;
 mod hosting;
 mod stop;
@@ -86,6 +87,9 @@ impl Node {
         })?;
         addresses::require_free("--peer-addr", settings.peer_addr)?;
         addresses::require_free("--http-addr", settings.http_addr)?;
+        if let Some(addr) = settings.https_addr {
+            addresses::require_free("--https-addr", addr)?;
+        }
         // containerd's own folder lies in it and is made first.
         DataDir::check(&settings.data_dir)?;
         let supervisor = match &settings.containers {
@@ -103,6 +107,7 @@ impl Node {
         let proxy = ProxyHandle::start(
             ProxyConfig {
                 http_addr: settings.http_addr,
+                https: certificate::https(settings)?,
                 workers: workers(),
                 hop_key: hop_key(&cluster.cluster_key()),
             },

@@ -17,6 +17,8 @@ const DATA_DIR: &str = "/var/lib/goblins";
 const API_PORT: u16 = 7400;
 const PEER_PORT: u16 = 7401;
 const HTTP_PORT: u16 = 8080;
+/// Only an example in an error text: HTTPS is served where it is asked for.
+const HTTPS_PORT: u16 = 8443;
 
 /// How this node takes part if its folder is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) api_addr: SocketAddr,
     pub(crate) peer_addr: SocketAddr,
     pub(crate) http_addr: SocketAddr,
+    pub(crate) https_addr: Option<SocketAddr>,
     /// What others are told instead of an address that is not one host's, such as `0.0.0.0`.
     pub(crate) advertise: Option<IpAddr>,
     pub(crate) birth: Birth,
@@ -61,11 +64,6 @@ impl Settings {
     /// Checks what `goblins server` was given.
     pub(crate) fn from_server(args: ServerArgs) -> Result<Self> {
         let args = args.with_file()?;
-        if let Some(addr) = &args.https_addr {
-            bail!(
-                "--https-addr {addr}: this version does not serve HTTPS yet; leave it out and serve http with --http-addr"
-            );
-        }
         let birth = match (args.join, args.token) {
             (Some(addr), Some(token)) => Birth::Join {
                 addr: addresses::peer("--join", &addr)?,
@@ -83,6 +81,11 @@ impl Settings {
             api_addr: addresses::local("--api-addr", args.api_addr.as_deref(), default(API_PORT))?,
             peer_addr: addresses::local("--peer-addr", args.peer_addr.as_deref(), default(PEER_PORT))?,
             http_addr: addresses::local("--http-addr", args.http_addr.as_deref(), default(HTTP_PORT))?,
+            https_addr: args
+                .https_addr
+                .as_deref()
+                .map(|text| addresses::local("--https-addr", Some(text), default(HTTPS_PORT)))
+                .transpose()?,
             advertise: ip,
             birth,
             containers: if args.no_agent {
@@ -124,6 +127,7 @@ impl Settings {
             api_addr: local(0)?,
             peer_addr: local(1)?,
             http_addr: SocketAddr::from(([127, 0, 0, 1], args.http_port)),
+            https_addr: None,
             advertise: None,
             birth: Birth::Found,
             containers: (!args.no_agent).then_some(Containers {

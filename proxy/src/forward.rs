@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::balance::{address, pick};
 use crate::body::{AnswerBody, Held};
 use crate::flight::Flight;
 use crate::handle::Shared;
-use crate::head::{Head, keep_upgrade};
+use crate::head::{Client, Head, keep_upgrade};
 use crate::hop;
 use crate::tunnel;
 use crate::upstream::{Freshness, Lease, Pool, gone};
@@ -66,17 +65,13 @@ impl Forwarder {
         }
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<AnswerBody> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, client: Client) -> Response<AnswerBody> {
         self.forward(request, client)
             .await
             .unwrap_or_else(Refusal::into_response)
     }
 
-    async fn forward(
-        &self,
-        mut request: Request<Incoming>,
-        client: SocketAddr,
-    ) -> Result<Response<AnswerBody>, Refusal> {
+    async fn forward(&self, mut request: Request<Incoming>, client: Client) -> Result<Response<AnswerBody>, Refusal> {
         let client_side = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
         let mut head = Head::read(parts)?;
@@ -98,7 +93,7 @@ impl Forwarder {
         Ok(response.map(|body| AnswerBody::upstream(body, lease, flight)))
     }
 
-    fn destination(&self, head: &mut Head, client: SocketAddr) -> Result<Destination, Refusal> {
+    fn destination(&self, head: &mut Head, client: Client) -> Result<Destination, Refusal> {
         let table = self.shared.table.load();
         if let Some(replica) = self.shared.hop.take(&mut head.headers).map_err(|_| Refusal::BadHop)? {
             let target = Target::Local(*table.local.get(&replica).ok_or(Refusal::NotHere)?);

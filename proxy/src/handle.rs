@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use model::ReplicaId;
 use planner::RouteTable;
+use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ejection::Ejections;
 use crate::flight::Flights;
 use crate::hop::Hop;
-use crate::worker;
+use crate::worker::{self, Door};
 
 /// Connections that the kernel holds for us while all workers are busy.
 const BACKLOG: i32 = 4096;
@@ -26,17 +27,28 @@ const BACKLOG: i32 = 4096;
 pub struct ProxyConfig {
     /// Where it listens for plain HTTP, from clients and from other proxies.
     pub http_addr: SocketAddr,
+    /// Where it listens for HTTPS, if it does.
+    pub https: Option<Https>,
     /// Threads, each with a listener of its own.
     pub workers: usize,
     /// Shared by all nodes of a cluster; proves that a request was handed over by one of them.
     pub hop_key: [u8; 32],
 }
 
+/// How a proxy serves HTTPS.
+#[derive(Clone, Debug)]
+pub struct Https {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Certificates and protocol versions.
+    pub tls: Arc<ServerConfig>,
+}
+
 /// Why a proxy did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The address is not free, or not of this host.
-    #[error("cannot listen for HTTP on {addr}; free the port or choose another address with --http-addr")]
+    #[error("cannot listen for requests on {addr}; free the port, or choose another --http-addr or --https-addr")]
     Listen {
         /// Where it tried.
         addr: SocketAddr,
@@ -71,7 +83,6 @@ impl ProxyHandle {
     /// # Errors
     /// When the address cannot be listened on, or a thread not be started.
     pub fn start(config: ProxyConfig, table: RouteTable) -> Result<Self, StartError> {
-        let addr = config.http_addr;
         let shared = Arc::new(Shared {
             table: ArcSwap::from_pointee(table),
             flights: Flights::default(),
@@ -82,11 +93,20 @@ impl ProxyHandle {
         let (alive, ended) = watch::channel(());
         let alive = Arc::new(alive);
         for n in 0..config.workers.max(1) {
-            let listener = listen(addr).map_err(|source| StartError::Listen { addr, source })?;
+            let mut doors = vec![Door {
+                listener: listen(config.http_addr)?,
+                tls: None,
+            }];
+            if let Some(https) = &config.https {
+                doors.push(Door {
+                    listener: listen(https.addr)?,
+                    tls: Some(Arc::clone(&https.tls)),
+                });
+            }
             let (shared, stop, alive) = (Arc::clone(&shared), stop.clone(), Arc::clone(&alive));
             let thread = std::thread::Builder::new().name(format!("proxy-{n}"));
             let work = move || {
-                worker::run(n, listener, shared, stop);
+                worker::run(n, doors, shared, stop);
                 drop(alive);
             };
             thread.spawn(work).map_err(StartError::Thread)?;
@@ -129,12 +149,17 @@ impl Drop for ProxyHandle {
 }
 
 /// Each worker has a listener of its own on the same port; the kernel spreads connections over them.
-fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+fn listen(addr: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    let open = || -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket)
+    };
+    open()
+        .map(Into::into)
+        .map_err(|source| StartError::Listen { addr, source })
 }

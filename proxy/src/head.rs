@@ -23,6 +23,14 @@ const PER_CONNECTION: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) addr: SocketAddr,
+    /// Over TLS.
+    pub(crate) secure: bool,
+}
+
 /// A request's head as it is passed on, and what it is routed by.
 pub(crate) struct Head {
     pub(crate) method: Method,
@@ -67,14 +75,15 @@ impl Head {
     }
 
     /// Notes for the replica who asked; what the client claims of that is replaced.
-    pub(crate) fn note_client(&mut self, client: SocketAddr) {
-        if let Ok(ip) = HeaderValue::from_str(&client.ip().to_canonical().to_string()) {
+    pub(crate) fn note_client(&mut self, client: Client) {
+        if let Ok(ip) = HeaderValue::from_str(&client.addr.ip().to_canonical().to_string()) {
             self.headers.insert(FOR, ip);
         }
         if let Some(host) = self.headers.get(header::HOST).cloned() {
             self.headers.insert(HOST, host);
         }
-        self.headers.insert(PROTO, HeaderValue::from_static("http"));
+        let proto = if client.secure { "https" } else { "http" };
+        self.headers.insert(PROTO, HeaderValue::from_static(proto));
     }
 
     /// Whether doing it twice is as good as doing it once (RFC 9110, 9.2.2).

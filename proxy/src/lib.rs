@@ -21,4 +21,4 @@ mod tunnel;
 mod upstream;
 mod worker;
 
-pub use handle::{ProxyConfig, ProxyHandle, StartError};
+pub use handle::{Https, ProxyConfig, ProxyHandle, StartError};

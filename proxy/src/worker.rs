@@ -1,75 +1,138 @@
 //! One thread: accepts connections and serves each of them.
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::forward::Forwarder;
 use crate::handle::Shared;
+use crate::head::Client;
 use crate::upstream::Pool;
 
 /// How long a client may take for the head of a request, and how long a connection may be idle.
 const HEAD: Duration = Duration::from_secs(60);
+const HANDSHAKE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_secs(1);
 /// When the process has no more descriptors, the kernel has to be asked again after a moment.
 const BREATH: Duration = Duration::from_millis(20);
 /// Requests in flight that have not ended by then are cut when the proxy stops.
 const FAREWELL: Duration = Duration::from_secs(60);
 
+/// A listener, and how it is spoken to.
+pub(crate) struct Door {
+    pub(crate) listener: std::net::TcpListener,
+    /// `None` is plain HTTP.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
 /// Runs worker number `n` to its end.
-pub(crate) fn run(n: usize, listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+pub(crate) fn run(n: usize, doors: Vec<Door>, shared: Arc<Shared>, stop: CancellationToken) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "a proxy thread has no runtime; its share of requests waits"),
     };
-    LocalSet::new().block_on(&runtime, serve(n, listener, shared, stop));
+    LocalSet::new().block_on(&runtime, serve(n, doors, shared, stop));
 }
 
-async fn serve(n: usize, listener: std::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "a proxy thread cannot use its listener"),
-    };
+async fn serve(n: usize, doors: Vec<Door>, shared: Arc<Shared>, stop: CancellationToken) {
     let pool = Pool::default();
-    let forwarder = Forwarder::new(shared, pool.clone(), n);
-    let connections = TaskTracker::new();
-    let mut sweep = interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let connections = Connections {
+        forwarder: Forwarder::new(shared, pool.clone(), n),
+        open: TaskTracker::new(),
+        stop,
+    };
+    let doors = doors.into_iter().map(|door| connections.accept(door));
+    tokio::select! {
+        _ = join_all(doors) => {}
+        () = sweep(pool) => {}
+    }
+    connections.open.close();
+    let _ = timeout(FAREWELL, connections.open.wait()).await;
+}
+
+async fn sweep(pool: Pool) {
+    let mut tick = interval(SWEEP);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    let work = connection(stream, client, forwarder.clone(), stop.clone());
-                    connections.spawn_local(work);
+        tick.tick().await;
+        pool.sweep();
+    }
+}
+
+/// The connections of one worker.
+struct Connections {
+    forwarder: Forwarder,
+    open: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Connections {
+    /// Takes connections until the proxy stops.
+    async fn accept(&self, door: Door) {
+        let listener = match TcpListener::from_std(door.listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "a proxy thread cannot use its listener"),
+        };
+        let tls = door.tls.map(TlsAcceptor::from);
+        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
+            match accepted {
+                Ok((stream, addr)) => {
+                    let (tls, forwarder, stop) = (tls.clone(), self.forwarder.clone(), self.stop.clone());
+                    self.open.spawn_local(welcome(stream, addr, tls, forwarder, stop));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(BREATH).await;
+                    sleep(BREATH).await;
                 }
-            },
-            _ = sweep.tick() => pool.sweep(),
+            }
         }
     }
-    drop(listener);
-    connections.close();
-    let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
 }
 
-async fn connection(stream: TcpStream, client: std::net::SocketAddr, forwarder: Forwarder, stop: CancellationToken) {
+async fn welcome(
+    stream: TcpStream,
+    addr: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    forwarder: Forwarder,
+    stop: CancellationToken,
+) {
     // A connection that is gone already fails at its first read.
     let _ = stream.set_nodelay(true);
+    let client = Client {
+        addr,
+        secure: tls.is_some(),
+    };
+    match tls {
+        None => converse(stream, client, forwarder, stop).await,
+        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => converse(stream, client, forwarder, stop).await,
+            Ok(Err(error)) => tracing::debug!(%addr, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%addr, "a TLS handshake took too long"),
+        },
+    }
+}
+
+async fn converse<S>(stream: S, client: Client, forwarder: Forwarder, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let service = service_fn(move |request| {
         let forwarder = forwarder.clone();
-        async move { Ok::<_, std::convert::Infallible>(forwarder.answer(request, client).await) }
+        async move { Ok::<_, Infallible>(forwarder.answer(request, client).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -85,6 +148,6 @@ async fn connection(stream: TcpStream, client: std::net::SocketAddr, forwarder: 
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%client, %error, "a connection ended early");
+        tracing::debug!(?client, %error, "a connection ended early");
     }
 }

@@ -17,7 +17,7 @@ use crate::transport::{self, Link, Purpose};
 use crate::{StartError, SubmitError};
 
 /// How long a new node tries to be let in.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(9);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(6);
 /// Between attempts.

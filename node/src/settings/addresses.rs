@@ -32,11 +32,12 @@ pub(super) fn peer(flag: &str, text: &str) -> Result<String> {
 
 /// Two of our own listeners cannot share an address, and what others are told must be one host's.
 pub(super) fn distinct(settings: &Settings) -> Result<()> {
-    let all = [
+    let mut all = vec![
         ("the API (--api-addr)", settings.api_addr),
         ("peers (--peer-addr)", settings.peer_addr),
         ("the proxy (--http-addr)", settings.http_addr),
     ];
+    all.extend(settings.https_addr.map(|addr| ("the proxy (--https-addr)", addr)));
     for (n, (what, addr)) in all.iter().enumerate() {
         if let Some((other, _)) = all[..n].iter().find(|(_, it)| it == addr) {
             bail!("{addr} is given for both {other} and {what}; give each its own");

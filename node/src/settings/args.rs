@@ -29,7 +29,7 @@ pub(crate) struct ServerArgs {
     /// Where the routing proxy listens for http, also from other nodes' proxies [default: 127.0.0.1:8080]
     #[arg(long, env = "GOBLINS_HTTP_ADDR", value_name = "IP:PORT")]
     pub(crate) http_addr: Option<String>,
-    /// Where the routing proxy listens for https
+    /// Where the routing proxy listens for https, with a self-signed certificate [default: nowhere]
     #[arg(long, env = "GOBLINS_HTTPS_ADDR", value_name = "IP:PORT")]
     pub(crate) https_addr: Option<String>,
     /// The IP that others are told where an address above is 0.0.0.0 or [::]

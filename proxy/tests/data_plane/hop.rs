@@ -29,6 +29,7 @@ fn a_hop_that_no_node_of_the_cluster_made_is_refused() {
     assert_eq!(Client::connect(far).send(&forged).status, 403);
     let config = ProxyConfig {
         http_addr: free_address(),
+        https: None,
         workers: 1,
         hop_key: [8; 32],
     };

@@ -7,6 +7,7 @@ mod hop;
 mod retry;
 mod routing;
 mod tables;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ fn proxy(table: RouteTable) -> (ProxyHandle, SocketAddr) {
     let addr = free_address();
     let config = ProxyConfig {
         http_addr: addr,
+        https: None,
         workers: 2,
         hop_key: KEY,
     };
