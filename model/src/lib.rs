@@ -17,6 +17,7 @@ mod node_view;
 mod outcome;
 mod rejection;
 mod resource;
+mod sealed;
 mod state;
 mod units;
 
@@ -38,5 +39,6 @@ pub use resource::{
     Account, ApiKey, Capacity, Cluster, ContainerSpec, Deployment, DeploymentStatus, Domain, Intent, JoinToken, Node,
     NodeStatus, Operation, Phase, Project, Reason, Replica, Resources, Route, Scope, Service, ServiceSpec,
 };
+pub use sealed::{KeyVersion, Sealed};
 pub use state::State;
 pub use units::{ByteCount, Generation, Millicores, Revision, Timestamp};
