@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Cluster, Deployment, DeploymentId, Domain, DomainId, JoinToken, JoinTokenId,
-    Node, NodeId, Operation, OperationId, Project, ProjectId, Replica, ReplicaId, Route, RouteId, Service, ServiceId,
+    Account, AccountId, ApiKey, ApiKeyId, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
+    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Node, NodeId, Operation, OperationId,
+    Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId,
+    SecretValue, SecretValueId, Service, ServiceId, Session, SessionId,
 };
 
 macro_rules! resources {
@@ -67,6 +69,22 @@ resources! {
     Replica(ReplicaId),
     /// The result of a command.
     Operation(OperationId),
+    /// A config.
+    Config(ConfigId),
+    /// One value of a config.
+    ConfigItem(ConfigItemId),
+    /// A secret.
+    Secret(SecretId),
+    /// One value of a secret, without the value.
+    SecretItem(SecretItemId),
+    /// A sealed value.
+    SecretValue(SecretValueId),
+    /// A login of the web interface.
+    Session(SessionId),
+    /// What an account has used of an allowance.
+    Quota(QuotaId),
+    /// Something that happened.
+    Event(EventId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

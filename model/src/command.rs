@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    AccountId, ApiKeyId, Capacity, ClusterId, ConfigId, ContainerSpec, DeploymentId, DeploymentStatus, DomainId,
-    Generation, NodeId, Phase, ProjectId, Reason, ReplicaId, Revision, RouteId, Scope, SecretId, ServiceId, Timestamp,
+    AccountId, ApiKeyId, Authority, Capacity, ClusterId, ConfigId, ConfigItemId, ContainerSpec, DeploymentId,
+    DeploymentStatus, DomainId, Generation, KeyVersion, NodeId, PasswordHash, Phase, ProjectId, Reason, ReplicaId,
+    Revision, RouteId, Scope, Sealed, SecretId, SecretItemId, SecretValueId, ServiceId, SessionId, Timestamp,
 };
 
 /// What a client says of a new project.
@@ -24,37 +25,37 @@ pub struct ProjectPatch {
     pub name: Option<String>,
 }
 
-/// What a client says of a new service. Already checked for form; references and uniqueness are checked when decided.
+/// What a client says of a new service or worker. Already checked for form; references and uniqueness are checked when decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDraft {
     /// Unique within the account.
     pub name: String,
     /// Image reference.
     pub image: String,
-    /// Port that it listens on.
-    pub port: u16,
+    /// Port that it listens on; `None` makes a worker.
+    pub port: Option<u16>,
     /// 1 to 12.
     pub replicas: u8,
     /// `None` is the account's default project.
     pub project: Option<ProjectId>,
-    /// The config to attach.
-    pub config: Option<ConfigId>,
-    /// The secret to attach.
-    pub secret: Option<SecretId>,
+    /// The config to attach: `None` is the project's default, `Some(None)` is none.
+    pub config: Option<Option<ConfigId>>,
+    /// The secret to attach: `None` is the project's default, `Some(None)` is none.
+    pub secret: Option<Option<SecretId>>,
     /// What runs inside.
     pub container: ContainerSpec,
     /// A note for the first deployment.
     pub notes: String,
 }
 
-/// What a client changes of a service; `None` leaves a field as it is.
+/// What a client changes of a service or worker; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePatch {
     /// New name.
     pub name: Option<String>,
     /// New image: starts a rollout.
     pub image: Option<String>,
-    /// New port: starts a rollout.
+    /// New port: starts a rollout. Means nothing to a worker.
     pub port: Option<u16>,
     /// New replica count: starts a rollout.
     pub replicas: Option<u8>,
@@ -77,6 +78,73 @@ pub struct DomainDraft {
     pub hostname: String,
     /// `None` is the account's default project.
     pub project: Option<ProjectId>,
+}
+
+/// What a client changes of a domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainPatch {
+    /// New hostname.
+    pub hostname: Option<String>,
+    /// New project.
+    pub project: Option<ProjectId>,
+}
+
+/// What a client says of a new config or secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigDraft {
+    /// What it is called; need not be unique.
+    pub name: String,
+    /// `None` is the account's default project.
+    pub project: Option<ProjectId>,
+}
+
+/// What a client changes of a config or secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigPatch {
+    /// New name.
+    pub name: Option<String>,
+    /// New project.
+    pub project: Option<ProjectId>,
+}
+
+/// What a client changes of an item of a config.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigItemPatch {
+    /// New key.
+    pub key: Option<String>,
+    /// New value.
+    pub value: Option<String>,
+}
+
+/// A value as the node that took the request has sealed it, bound to item, key and version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedItem {
+    /// Which item, and which of its values this will be.
+    pub id: SecretValueId,
+    /// Its key from then on.
+    pub key: String,
+    /// The value.
+    pub sealed: Sealed,
+}
+
+/// What changes of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountPatch {
+    /// New user name.
+    pub name: Option<String>,
+    /// New password.
+    pub password: Option<PasswordHash>,
+    /// Whether it is an admin from now on.
+    pub is_admin: Option<bool>,
+}
+
+/// Where a sealed value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SealedAt {
+    /// A value of a secret.
+    Value(SecretValueId),
+    /// The private key of the cluster's certificate authority.
+    Authority,
 }
 
 /// What a client says of a new route.
@@ -151,6 +219,8 @@ pub enum PlanAction {
     },
     /// Say why the service is not as wanted, or that this is over.
     Trouble(Option<Reason>),
+    /// Begin a rollout that brings the items that have changed.
+    Redeploy,
 }
 
 /// What a host says of one of its replicas. Only transitions are reported.
@@ -183,23 +253,65 @@ pub enum Command {
         admin: String,
         /// SHA-256 of its first API key.
         key_hash: [u8; 32],
+        /// Signs the certificates of its nodes.
+        authority: Authority,
     },
-    /// Make a project.
+    /// Make a project, with its default config and secret.
     CreateProject(ProjectDraft),
     /// Change a project.
     UpdateProject(ProjectId, ProjectPatch),
     /// Delete a project that holds nothing.
     DeleteProject(ProjectId),
-    /// Make a service and its first deployment.
+    /// Make a service or worker and its first deployment.
     CreateService(ServiceDraft),
     /// Change a service; starts a rollout where the change asks for one.
     UpdateService(ServiceId, ServicePatch),
     /// Delete a service with its routes and deployments; its replicas are stopped.
     DeleteService(ServiceId),
+    /// Bring an earlier revision of a service back, as a new deployment.
+    RollBack {
+        /// The deployment whose revision it is.
+        deployment: DeploymentId,
+        /// A note for the new deployment.
+        notes: String,
+    },
+    /// Make a config.
+    CreateConfig(ConfigDraft),
+    /// Change a config.
+    UpdateConfig(ConfigId, ConfigPatch),
+    /// Delete a config with its items, if nothing uses it.
+    DeleteConfig(ConfigId),
+    /// Make an item of a config.
+    CreateConfigItem {
+        /// Of which.
+        config: ConfigId,
+        /// Unique within the config.
+        key: String,
+        /// What it holds.
+        value: String,
+    },
+    /// Change an item of a config; what uses the config is rolled out anew.
+    UpdateConfigItem(ConfigItemId, ConfigItemPatch),
+    /// Delete an item of a config; what uses the config is rolled out anew.
+    DeleteConfigItem(ConfigItemId),
+    /// Make a secret.
+    CreateSecret(ConfigDraft),
+    /// Change a secret.
+    UpdateSecret(SecretId, ConfigPatch),
+    /// Delete a secret with its items, if nothing uses it.
+    DeleteSecret(SecretId),
+    /// Make an item of a secret.
+    CreateSecretItem(SecretId, SealedItem),
+    /// Change an item of a secret; what uses the secret is rolled out anew.
+    UpdateSecretItem(SealedItem),
+    /// Delete an item of a secret; what uses the secret is rolled out anew.
+    DeleteSecretItem(SecretItemId),
+    /// A client is about to be shown this item's value.
+    RecordSecretRead(SecretItemId),
     /// Make a domain.
     CreateDomain(DomainDraft),
-    /// Change a domain's hostname.
-    UpdateDomain(DomainId, Option<String>),
+    /// Change a domain.
+    UpdateDomain(DomainId, DomainPatch),
     /// Delete a domain that no route uses.
     DeleteDomain(DomainId),
     /// Make a route.
@@ -223,6 +335,36 @@ pub enum Command {
     },
     /// Revoke an API key, at once on every node.
     RevokeApiKey(ApiKeyId),
+    /// Note when keys were last used. Sent now and then for many at a time, not with each use.
+    TouchApiKeys(Vec<(ApiKeyId, Timestamp)>),
+    /// Make an account, with its default project.
+    CreateAccount {
+        /// Its user name, unique in the cluster.
+        name: String,
+        /// `None`: nobody can log in to it with a password.
+        password: Option<PasswordHash>,
+        /// Whether it is an admin.
+        is_admin: bool,
+    },
+    /// Change an account. Its sessions end with a new password.
+    UpdateAccount(AccountId, AccountPatch),
+    /// Delete an account that holds nothing, with its keys and sessions.
+    DeleteAccount(AccountId),
+    /// Log in: the password was right.
+    CreateSession {
+        /// Who.
+        account: AccountId,
+        /// SHA-256 of the session cookie.
+        hash: [u8; 32],
+        /// SHA-256 of the token that unsafe requests must repeat in a header.
+        csrf_hash: [u8; 32],
+        /// When it ends by itself.
+        expires_at: Timestamp,
+    },
+    /// Log out.
+    EndSession(SessionId),
+    /// Nothing, but for the charge that comes with it.
+    Spend,
     /// Let hosts join.
     CreateJoinToken {
         /// SHA-256 of the token.
@@ -245,6 +387,16 @@ pub enum Command {
     MarkNodeUp(NodeId, Generation),
     /// Whether new replicas may be placed on a node.
     SetSchedulable(NodeId, bool),
+    /// Take a node out of the cluster for good. One that is up must have been emptied first.
+    RemoveNode(NodeId),
+    /// Seal new values with this key, which a majority of the nodes holds already.
+    RotateKey(KeyVersion),
+    /// Data keys under a newer cluster key; the values themselves stay as they are.
+    Rewrap(Vec<(SealedAt, Sealed)>),
+    /// Forget all keys older than this one, which nothing uses any more.
+    RetireKeys(KeyVersion),
+    /// The passphrase was set, changed (another id) or taken away.
+    SetKeyringLock(Option<Uuid>),
     /// Carry out a plan for one service, if nothing of it changed since.
     ApplyPlan {
         /// Which service; it may be deleted already, its replicas are still to be stopped.

@@ -34,6 +34,8 @@ uuid_ids! {
     ClusterId,
     /// A set of environment values.
     ConfigId,
+    /// One value of a config.
+    ConfigItemId,
     /// One rollout of one service.
     DeploymentId,
     /// A hostname that routes hang on.
@@ -50,8 +52,12 @@ uuid_ids! {
     RouteId,
     /// A set of sealed values.
     SecretId,
-    /// A container image run as N replicas behind one port.
+    /// One value of a secret.
+    SecretItemId,
+    /// A container image run as N replicas: a service or a worker.
     ServiceId,
+    /// A login of the web interface.
+    SessionId,
 }
 
 /// A node of the cluster. Counted by the replicated state and never given out twice: a wiped disk rejoins under a new
@@ -63,4 +69,13 @@ impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// One of the values that an item of a secret has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SecretValueId {
+    /// Which item.
+    pub item: SecretItemId,
+    /// Counts its values, 1 for the first.
+    pub version: u32,
 }

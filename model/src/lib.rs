@@ -12,6 +12,7 @@ mod change;
 mod command;
 mod decide;
 mod envelope;
+mod fresh;
 mod id;
 mod node_view;
 mod outcome;
@@ -23,22 +24,26 @@ mod units;
 
 pub use change::{Change, Key, Resource};
 pub use command::{
-    Command, DomainDraft, NodeDraft, PlanAction, ProjectDraft, ProjectPatch, ReplicaReport, RouteDraft, RoutePatch,
-    ServiceDraft, ServicePatch,
+    AccountPatch, Command, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, PlanAction,
+    ProjectDraft, ProjectPatch, ReplicaReport, RouteDraft, RoutePatch, SealedAt, SealedItem, ServiceDraft,
+    ServicePatch,
 };
 pub use decide::{Decision, decide, entry_changes};
-pub use envelope::{Actor, Envelope};
+pub use envelope::{Actor, Charge, Envelope, Expect, Fingerprint, Submission};
+pub use fresh::uuid as fresh_uuid;
 pub use id::{
-    AccountId, ApiKeyId, ClusterId, ConfigId, DeploymentId, DomainId, JoinTokenId, NodeId, OperationId, ProjectId,
-    ReplicaId, RouteId, SecretId, ServiceId,
+    AccountId, ApiKeyId, ClusterId, ConfigId, ConfigItemId, DeploymentId, DomainId, JoinTokenId, NodeId, OperationId,
+    ProjectId, ReplicaId, RouteId, SecretId, SecretItemId, SecretValueId, ServiceId, SessionId,
 };
 pub use node_view::{Assignment, NodeView, node_view};
 pub use outcome::Outcome;
 pub use rejection::{Field, Kind, Rejection};
 pub use resource::{
-    Account, ApiKey, Capacity, Cluster, ContainerSpec, Deployment, DeploymentStatus, Domain, Intent, JoinToken, Node,
-    NodeStatus, Operation, Phase, Project, Reason, Replica, Resources, Route, Scope, Service, ServiceSpec,
+    Account, ApiKey, Authority, Capacity, Cluster, Config, ConfigItem, ContainerSpec, Deployment, DeploymentStatus,
+    Domain, Event, EventId, Intent, ItemChange, JoinToken, KeyringState, Node, NodeStatus, Operation, PasswordHash,
+    Phase, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Route, Scope, Secret, SecretItem, SecretPin,
+    SecretValue, Service, ServiceKind, ServiceSpec, Session, Verb,
 };
 pub use sealed::{KeyVersion, Sealed};
-pub use state::State;
+pub use state::{Members, State};
 pub use units::{ByteCount, Generation, Millicores, Revision, Timestamp};

@@ -1,6 +1,8 @@
 //! What one host has to know to do its work.
 
-use crate::{Deployment, NodeId, Replica, Revision, State};
+use std::sync::Arc;
+
+use crate::{Deployment, NodeId, Replica, Revision, SecretValue, State};
 
 /// A replica that a host should run or stop, with all that is needed for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub struct Assignment {
     pub service_name: String,
     /// What it runs; `None` once the service was deleted and it is only to be stopped.
     pub deployment: Option<Deployment>,
+    /// The values that the deployment is pinned to, sealed, in the order of its pins.
+    pub secrets: Vec<Arc<SecretValue>>,
 }
 
 /// What one host should run, at one revision.
@@ -27,17 +31,25 @@ pub struct NodeView {
 pub fn node_view(state: &State, node: NodeId) -> NodeView {
     let assignments = state
         .replicas_on(node)
-        .map(|replica| Assignment {
-            replica: replica.clone(),
-            service_name: state
-                .service(replica.service)
-                .map(|s| s.name.clone())
-                .unwrap_or_default(),
-            deployment: state.deployment(replica.deployment).cloned(),
-        })
+        .map(|replica| assignment(state, replica))
         .collect();
     NodeView {
         revision: state.revision(),
         assignments,
+    }
+}
+
+fn assignment(state: &State, replica: &Replica) -> Assignment {
+    let deployment = state.deployment(replica.deployment).cloned();
+    let pins = deployment.iter().flat_map(|it| &it.secrets);
+    let secrets = pins.filter_map(|pin| state.shared_secret_value(pin.value())).collect();
+    Assignment {
+        replica: replica.clone(),
+        service_name: state
+            .service(replica.service)
+            .map(|s| s.name.clone())
+            .unwrap_or_default(),
+        deployment,
+        secrets,
     }
 }

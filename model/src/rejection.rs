@@ -5,7 +5,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 /// A kind of resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// [`crate::Account`]
     Account,
@@ -25,10 +25,48 @@ pub enum Kind {
     Node,
     /// [`crate::Replica`]
     Replica,
-    /// A configuration.
+    /// [`crate::Config`]
     Config,
-    /// A secret.
+    /// [`crate::ConfigItem`]
+    ConfigItem,
+    /// [`crate::Secret`]
     Secret,
+    /// [`crate::SecretItem`]
+    SecretItem,
+    /// A [`crate::Service`] without a port.
+    Worker,
+    /// [`crate::JoinToken`]
+    JoinToken,
+    /// [`crate::Session`]
+    Session,
+    /// The cluster's keys.
+    Keyring,
+}
+
+impl Kind {
+    /// As clients see it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Account => "user",
+            Self::ApiKey => "api_key",
+            Self::Project => "project",
+            Self::Service => "service",
+            Self::Domain => "domain",
+            Self::Route => "route",
+            Self::Deployment => "deployment",
+            Self::Node => "node",
+            Self::Replica => "replica",
+            Self::Config => "config",
+            Self::ConfigItem => "config_item",
+            Self::Secret => "secret",
+            Self::SecretItem => "secret_item",
+            Self::Worker => "worker",
+            Self::JoinToken => "join_token",
+            Self::Session => "session",
+            Self::Keyring => "keyring",
+        }
+    }
 }
 
 /// A field that refers to another resource.
@@ -66,6 +104,18 @@ pub enum Rejection {
     /// Another domain, of whichever account, has this hostname.
     #[error("the hostname is taken")]
     HostnameTaken,
+    /// Another item of this config or secret has this key.
+    #[error("the key is taken by another {0:?}")]
+    KeyTaken(Kind),
+    /// Another account has this user name.
+    #[error("the user name is taken")]
+    UsernameTaken,
+    /// A project keeps its default config and secret as long as it exists.
+    #[error("a default {0:?} goes with its project only")]
+    DefaultStays(Kind),
+    /// There must be an admin.
+    #[error("there would be no admin left")]
+    LastAdmin,
     /// The object is still used.
     #[error("{kind:?} is in use by {used_by}")]
     InUse {
@@ -80,6 +130,15 @@ pub enum Rejection {
     /// The plan was made from a state that has moved on; plan again.
     #[error("the state has moved on since this was planned")]
     Stale,
+    /// The account has used up its allowance.
+    #[error("throttled for {seconds} seconds")]
+    Throttled {
+        /// After how many seconds one more use fits.
+        seconds: u32,
+    },
+    /// The idempotency key was used before, for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     /// The object is not at the revision that the client named.
     #[error("the object has changed since it was read")]
     PreconditionFailed,

@@ -2,20 +2,26 @@
 
 mod account;
 mod cluster;
+mod config;
 mod deployment;
 mod domain;
+mod event;
 mod node;
 mod project;
+mod quota;
 mod replica;
 mod route;
 mod service;
 
-pub use account::{Account, ApiKey, Scope};
-pub use cluster::{Cluster, JoinToken, Operation};
-pub use deployment::{Deployment, DeploymentStatus};
+pub use account::{Account, ApiKey, PasswordHash, Scope, Session};
+pub use cluster::{Authority, Cluster, JoinToken, KeyringState, Operation};
+pub use config::{Config, ConfigItem, Secret, SecretItem, SecretValue};
+pub use deployment::{Deployment, DeploymentStatus, SecretPin};
 pub use domain::Domain;
+pub use event::{Event, EventId, Verb};
 pub use node::{Capacity, Node, NodeStatus};
 pub use project::Project;
+pub use quota::{Quota, QuotaId, QuotaKind};
 pub use replica::{Intent, Phase, Reason, Replica};
 pub use route::Route;
-pub use service::{ContainerSpec, Resources, Service, ServiceSpec};
+pub use service::{ContainerSpec, ItemChange, Resources, Service, ServiceKind, ServiceSpec};

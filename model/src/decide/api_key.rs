@@ -14,7 +14,9 @@ pub(super) fn create(
     scope: Scope,
     expires_at: Option<Timestamp>,
 ) -> Result<Decision, Rejection> {
-    if !cx.owns(account) || cx.state.account(account).is_none() {
+    // An admin makes the first keys of an account that has no password.
+    let may = cx.owns(account) || cx.require_admin().is_ok();
+    if !may || cx.state.account(account).is_none() {
         return Err(Rejection::NotFound {
             kind: Kind::Account,
             id: account.0,
@@ -23,6 +25,8 @@ pub(super) fn create(
     let active = cx
         .state
         .api_keys_of(account)
+        .all()
+        .into_iter()
         .filter(|it| it.expires_at.is_none_or(|end| end > cx.now))
         .count();
     if active >= MOST_ACTIVE as usize {
@@ -36,6 +40,7 @@ pub(super) fn create(
         scope,
         created_at: cx.now,
         expires_at,
+        last_used_at: None,
         revision: cx.revision,
     };
     Ok(Decision::new(
@@ -52,4 +57,18 @@ pub(super) fn revoke(cx: &Context<'_>, id: ApiKeyId) -> Result<Decision, Rejecti
             id: id.0,
         }),
     }
+}
+
+/// Keys that have gone meanwhile are passed over, and time does not run backwards.
+pub(super) fn touch(cx: &Context<'_>, used: &[(ApiKeyId, Timestamp)]) -> Result<Decision, Rejection> {
+    cx.require_system()?;
+    let newer = used.iter().filter_map(|(id, at)| {
+        let key = cx.state.api_key(*id).filter(|it| it.last_used_at < Some(*at))?;
+        let key = ApiKey {
+            last_used_at: Some(*at),
+            ..key.clone()
+        };
+        Some(key.into())
+    });
+    Ok(Decision::done(newer.collect()))
 }

@@ -1,63 +1,43 @@
 //! The birth of the cluster, and tokens to join it.
 
-use super::{Context, Decision};
+use super::{Context, Decision, account};
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Cluster, ClusterId, JoinToken, JoinTokenId, NodeId, Outcome, Project,
-    ProjectId, Rejection, Resource, Scope, Timestamp,
+    ApiKey, ApiKeyId, Authority, Cluster, ClusterId, JoinToken, JoinTokenId, KeyringState, NodeId, Outcome, Rejection,
+    Resource, Scope, Timestamp,
 };
-
-/// The project that every account begins with.
-const DEFAULT_PROJECT: &str = "Default";
 
 pub(super) fn bootstrap(
     cx: &Context<'_>,
     id: ClusterId,
     admin: &str,
     key_hash: &[u8; 32],
+    authority: &Authority,
 ) -> Result<Decision, Rejection> {
     cx.require_system()?;
     if cx.state.cluster().is_some() {
         return Err(Rejection::AlreadyInitialised);
     }
-    let account = AccountId(cx.envelope.fresh_uuid(0));
-    let project = ProjectId(cx.envelope.fresh_uuid(1));
-    let (created_at, revision) = (cx.now, cx.revision);
-    Ok(Decision::done(vec![
-        Cluster {
-            id,
-            created_at,
-            next_node: NodeId(1),
-        }
-        .into(),
-        Account {
-            id: account,
-            name: admin.to_owned(),
-            is_admin: true,
-            default_project: project,
-            created_at,
-        }
-        .into(),
-        Project {
-            id: project,
-            account,
-            name: DEFAULT_PROJECT.to_owned(),
-            created_at,
-            updated_at: created_at,
-            revision,
-        }
-        .into(),
-        ApiKey {
-            id: ApiKeyId(cx.envelope.fresh_uuid(2)),
-            account,
-            name: "bootstrap".to_owned(),
-            hash: *key_hash,
-            scope: Scope::Full,
-            created_at,
-            expires_at: None,
-            revision,
-        }
-        .into(),
-    ]))
+    let (account, mut changes) = account::fresh(cx, admin, None, true);
+    let cluster = Cluster {
+        id,
+        created_at: cx.now,
+        next_node: NodeId(1),
+        authority: authority.clone(),
+        keyring: KeyringState::default(),
+    };
+    let key = ApiKey {
+        id: ApiKeyId(cx.fresh(9)),
+        account: account.id,
+        name: "bootstrap".to_owned(),
+        hash: *key_hash,
+        scope: Scope::Full,
+        created_at: cx.now,
+        expires_at: None,
+        last_used_at: None,
+        revision: cx.revision,
+    };
+    changes.extend([cluster.into(), account.into(), key.into()]);
+    Ok(Decision::done(changes))
 }
 
 pub(super) fn create_join_token(

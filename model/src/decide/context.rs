@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use crate::{
-    Account, AccountId, Actor, Domain, DomainId, Envelope, Field, Kind, Project, ProjectId, Rejection, Revision, Route,
-    RouteId, Service, ServiceId, State, Timestamp,
+    Account, AccountId, Actor, Config, ConfigId, ConfigItem, ConfigItemId, Deployment, DeploymentId, Domain, DomainId,
+    Envelope, Field, Kind, Project, ProjectId, Rejection, Revision, Route, RouteId, Secret, SecretId, SecretItem,
+    SecretItemId, Service, ServiceId, State, Timestamp, fresh_uuid,
 };
 
 /// What every decision may look at.
@@ -17,10 +18,35 @@ pub(super) struct Context<'a> {
     pub(super) envelope: &'a Envelope,
 }
 
+/// Resources that the actor may see.
+macro_rules! owned {
+    ($($name:ident($id:ty) => $of:ident),* $(,)?) => {$(
+        pub(super) fn $name(&self, id: $id) -> Result<&'a $of, Rejection> {
+            self.state
+                .$name(id)
+                .filter(|it| self.owns(it.account))
+                .ok_or(not_found(Kind::$of, id.0))
+        }
+    )*};
+}
+
 impl<'a> Context<'a> {
+    pub(super) fn new(state: &'a State, revision: Revision, envelope: &'a Envelope) -> Self {
+        Self {
+            state,
+            revision,
+            now: state.now().max(envelope.at),
+            envelope,
+        }
+    }
+
+    pub(super) fn actor(&self) -> Actor {
+        self.envelope.submission.actor
+    }
+
     /// The account that acts.
     pub(super) fn account(&self) -> Result<&'a Account, Rejection> {
-        match self.envelope.actor {
+        match self.actor() {
             Actor::Account(id) => self.state.account(id).ok_or(Rejection::Forbidden),
             Actor::System => Err(Rejection::Forbidden),
         }
@@ -28,7 +54,7 @@ impl<'a> Context<'a> {
 
     /// Only the cluster itself and admins.
     pub(super) fn require_admin(&self) -> Result<(), Rejection> {
-        match self.envelope.actor {
+        match self.actor() {
             Actor::System => Ok(()),
             Actor::Account(id) if self.state.account(id).is_some_and(|it| it.is_admin) => Ok(()),
             Actor::Account(_) => Err(Rejection::Forbidden),
@@ -37,7 +63,7 @@ impl<'a> Context<'a> {
 
     /// Only the cluster itself.
     pub(super) fn require_system(&self) -> Result<(), Rejection> {
-        if self.envelope.actor == Actor::System {
+        if self.actor() == Actor::System {
             Ok(())
         } else {
             Err(Rejection::Forbidden)
@@ -46,45 +72,44 @@ impl<'a> Context<'a> {
 
     /// Whether the actor may see what `owner` owns.
     pub(super) fn owns(&self, owner: AccountId) -> bool {
-        self.envelope.actor == Actor::System || self.envelope.actor == Actor::Account(owner)
+        self.actor() == Actor::System || self.actor() == Actor::Account(owner)
     }
 
-    pub(super) fn project(&self, id: ProjectId) -> Result<&'a Project, Rejection> {
-        self.state
-            .project(id)
-            .filter(|it| self.owns(it.account))
-            .ok_or(not_found(Kind::Project, id.0))
+    owned! {
+        project(ProjectId) => Project,
+        service(ServiceId) => Service,
+        domain(DomainId) => Domain,
+        route(RouteId) => Route,
+        deployment(DeploymentId) => Deployment,
+        config(ConfigId) => Config,
+        config_item(ConfigItemId) => ConfigItem,
+        secret(SecretId) => Secret,
+        secret_item(SecretItemId) => SecretItem,
     }
 
-    pub(super) fn service(&self, id: ServiceId) -> Result<&'a Service, Rejection> {
-        self.state
-            .service(id)
-            .filter(|it| self.owns(it.account))
-            .ok_or(not_found(Kind::Service, id.0))
-    }
-
-    pub(super) fn domain(&self, id: DomainId) -> Result<&'a Domain, Rejection> {
-        self.state
-            .domain(id)
-            .filter(|it| self.owns(it.account))
-            .ok_or(not_found(Kind::Domain, id.0))
-    }
-
-    pub(super) fn route(&self, id: RouteId) -> Result<&'a Route, Rejection> {
-        self.state
-            .route(id)
-            .filter(|it| self.owns(it.account))
-            .ok_or(not_found(Kind::Route, id.0))
+    /// The `n`-th id that this command makes.
+    pub(super) fn fresh(&self, n: u64) -> Uuid {
+        fresh_uuid(self.now, self.envelope.entropy, n)
     }
 
     /// The first id that this command makes.
     pub(super) fn new_id(&self) -> Uuid {
-        self.envelope.fresh_uuid(0)
+        self.fresh(0)
     }
 }
 
-fn not_found(kind: Kind, id: Uuid) -> Rejection {
+pub(super) fn not_found(kind: Kind, id: Uuid) -> Rejection {
     Rejection::NotFound { kind, id }
+}
+
+/// What hinders a deletion, if anything: names of at most ten users of the thing.
+pub(super) fn refuse_if_used(kind: Kind, users: impl Iterator<Item = String>) -> Result<(), Rejection> {
+    let users: Vec<_> = users.take(10).collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let used_by = users.join(", ");
+    Err(Rejection::InUse { kind, used_by })
 }
 
 /// Collects references that lead nowhere, so that all of them are reported together.

@@ -1,15 +1,14 @@
 //! Domains.
 
-use super::context::References;
+use super::config::check_project;
+use super::context::refuse_if_used;
 use super::{Context, Decision};
-use crate::{Change, Domain, DomainDraft, DomainId, Field, Key, Kind, Outcome, Rejection, Resource};
+use crate::{Change, Domain, DomainDraft, DomainId, DomainPatch, Key, Kind, Outcome, Rejection, Resource};
 
 pub(super) fn create(cx: &Context<'_>, draft: &DomainDraft) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let project = draft.project.unwrap_or(account.default_project);
-    let mut references = References::default();
-    references.check(Field::Project, project.0, cx.project(project).is_ok());
-    references.finish()?;
+    check_project(cx, project)?;
     require_free(cx, &draft.hostname)?;
     Ok(put(Domain {
         id: DomainId(cx.new_id()),
@@ -22,11 +21,15 @@ pub(super) fn create(cx: &Context<'_>, draft: &DomainDraft) -> Result<Decision, 
     }))
 }
 
-pub(super) fn update(cx: &Context<'_>, id: DomainId, hostname: Option<&str>) -> Result<Decision, Rejection> {
+pub(super) fn update(cx: &Context<'_>, id: DomainId, patch: &DomainPatch) -> Result<Decision, Rejection> {
     let mut domain = cx.domain(id)?.clone();
-    if let Some(hostname) = hostname.filter(|hostname| *hostname != domain.hostname) {
+    if let Some(project) = patch.project {
+        check_project(cx, project)?;
+        domain.project = project;
+    }
+    if let Some(hostname) = patch.hostname.as_ref().filter(|it| **it != domain.hostname) {
         require_free(cx, hostname)?;
-        domain.hostname = hostname.to_owned();
+        domain.hostname.clone_from(hostname);
     }
     domain.updated_at = cx.now;
     domain.revision = cx.revision;
@@ -35,18 +38,8 @@ pub(super) fn update(cx: &Context<'_>, id: DomainId, hostname: Option<&str>) -> 
 
 pub(super) fn delete(cx: &Context<'_>, id: DomainId) -> Result<Decision, Rejection> {
     cx.domain(id)?;
-    let users: Vec<_> = cx
-        .state
-        .routes_of_domain(id)
-        .take(10)
-        .map(|it| format!("route {} ({})", it.path, it.id))
-        .collect();
-    if !users.is_empty() {
-        return Err(Rejection::InUse {
-            kind: Kind::Domain,
-            used_by: users.join(", "),
-        });
-    }
+    let routes = cx.state.routes_of_domain(id);
+    refuse_if_used(Kind::Domain, routes.map(|it| format!("route {} ({})", it.path, it.id)))?;
     Ok(Decision::done(vec![Change::Delete(Key::Domain(id))]))
 }
 

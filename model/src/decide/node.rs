@@ -1,7 +1,7 @@
 //! Nodes: joining, starting, and the leader's verdicts on them.
 
 use super::{Context, Decision};
-use crate::{Cluster, Generation, Kind, Node, NodeDraft, NodeId, NodeStatus, Outcome, Rejection};
+use crate::{Change, Cluster, Generation, Key, Kind, Node, NodeDraft, NodeId, NodeStatus, Outcome, Rejection};
 
 pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeDraft) -> Result<Decision, Rejection> {
     cx.require_system()?;
@@ -63,6 +63,31 @@ pub(super) fn mark_down(cx: &Context<'_>, id: NodeId, lease: Generation) -> Resu
 
 pub(super) fn mark_up(cx: &Context<'_>, id: NodeId, lease: Generation) -> Result<Decision, Rejection> {
     judge(cx, id, lease, NodeStatus::Up)
+}
+
+/// A node that is down takes its replicas' records along; one that is up must have none left.
+pub(super) fn remove(cx: &Context<'_>, id: NodeId) -> Result<Decision, Rejection> {
+    cx.require_admin()?;
+    let node = find(cx, id)?;
+    let replicas = || cx.state.replicas_on(id);
+    if node.is_up() {
+        let name = |it: &crate::Replica| cx.state.service(it.service).map_or("", |it| &it.name).to_owned();
+        let users = replicas().map(|it| format!("a replica of {} ({})", name(it), it.id));
+        super::context::refuse_if_used(Kind::Node, users)?;
+    }
+    let records = replicas().map(|it| Change::Delete(Key::Replica(it.id)));
+    let mut changes: Vec<_> = records.collect();
+    // Plans for them were made with these replicas in mind.
+    let services: std::collections::BTreeSet<_> = replicas().map(|it| it.service).collect();
+    let services = services.into_iter().filter_map(|it| cx.state.service(it));
+    changes.extend(services.map(|it| {
+        Change::from(crate::Service {
+            touched: cx.revision,
+            ..it.clone()
+        })
+    }));
+    changes.push(Change::Delete(Key::Node(id)));
+    Ok(Decision::done(changes))
 }
 
 pub(super) fn set_schedulable(cx: &Context<'_>, id: NodeId, schedulable: bool) -> Result<Decision, Rejection> {

@@ -1,5 +1,6 @@
 //! Carrying out a plan for one service: all of it, or nothing if what it was made from has changed.
 
+use super::rollout::{deployment, next_version};
 use super::service::retired;
 use super::{Context, Decision};
 use crate::{
@@ -19,7 +20,10 @@ pub(super) fn apply(
     }
     let mut changes = Vec::with_capacity(actions.len() + 1);
     for (n, action) in (0..).zip(actions) {
-        changes.extend(change(cx, n, service.as_mut(), action)?);
+        match (action, service.as_mut()) {
+            (PlanAction::Redeploy, Some(service)) => changes.extend(redeploy(cx, service)),
+            _ => changes.extend(change(cx, n, service.as_mut(), action)?),
+        }
     }
     if let Some(service) = service {
         changes.push(
@@ -31,6 +35,17 @@ pub(super) fn apply(
         );
     }
     Ok(Decision::done(changes))
+}
+
+/// The rollout that changed items ask for. Nothing to do if there are none, or they are on their way already.
+fn redeploy(cx: &Context<'_>, service: &mut Service) -> Vec<Change> {
+    let Some(cause) = service.item_change.clone() else {
+        return Vec::new();
+    };
+    let (next, superseded) = next_version(cx, service, service.clone());
+    *service = next;
+    let rollout = deployment(cx, service, &cause.by, "An item of its config or secret has changed.");
+    superseded.into_iter().chain([rollout.into()]).collect()
 }
 
 fn change(
@@ -50,7 +65,7 @@ fn change(
             let deployment = cx.state.deployment(*deployment).ok_or(Rejection::Stale)?;
             Ok(Some(
                 Replica {
-                    id: ReplicaId(cx.envelope.fresh_uuid(n)),
+                    id: ReplicaId(cx.fresh(n + 2)),
                     service: service.id,
                     deployment: deployment.id,
                     account: service.account,
@@ -92,6 +107,8 @@ fn change(
             service.trouble.clone_from(reason);
             Ok(None)
         }
+        // Begun elsewhere.
+        (PlanAction::Redeploy, Some(_)) => Ok(None),
         (_, None) => Err(Rejection::Stale),
     }
 }

@@ -4,6 +4,7 @@ use super::context::References;
 use super::{Context, Decision};
 use crate::{
     Change, DomainId, Field, Key, Outcome, Rejection, Resource, Route, RouteDraft, RouteId, RoutePatch, ServiceId,
+    ServiceKind,
 };
 
 pub(super) fn create(cx: &Context<'_>, draft: &RouteDraft) -> Result<Decision, Rejection> {
@@ -51,7 +52,9 @@ fn check_references(cx: &Context<'_>, domain: Option<DomainId>, service: Option<
         references.check(Field::Domain, id.0, cx.domain(id).is_ok());
     }
     if let Some(id) = service {
-        references.check(Field::Service, id.0, cx.service(id).is_ok());
+        // Nothing can be routed to a worker.
+        let routable = cx.service(id).is_ok_and(|it| it.kind() == ServiceKind::Service);
+        references.check(Field::Service, id.0, routable);
     }
     references.finish()
 }

@@ -1,32 +1,23 @@
-//! Services and the deployments that their changes begin.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! Services and workers.
 
 use super::context::References;
-use super::{Context, Decision};
+use super::rollout::{deployment, next_version};
+use super::{Context, Decision, secret};
 use crate::{
-    Account, AccountId, Change, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome,
-    Rejection, Replica, Resource, Service, ServiceDraft, ServiceId, ServicePatch, ServiceSpec,
+    AccountId, Change, ConfigId, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome,
+    Rejection, Replica, Resource, SecretId, Service, ServiceDraft, ServiceId, ServiceKind, ServicePatch, ServiceSpec,
 };
-
-/// A rollout that has not ended by then fails.
-const ROLLOUT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let project = draft.project.unwrap_or(account.default_project);
     let mut references = References::default();
     references.check(Field::Project, project.0, cx.project(project).is_ok());
-    check_attached(
-        &mut references,
-        draft.config.map(|it| it.0),
-        draft.secret.map(|it| it.0),
-    );
+    check_attached(cx, &mut references, draft.config.flatten(), draft.secret.flatten());
     references.finish()?;
-    require_free_name(cx, account.id, &draft.name)?;
+    let filed = cx.project(project)?;
     let service = Service {
-        id: ServiceId(cx.envelope.fresh_uuid(0)),
+        id: ServiceId(cx.fresh(0)),
         account: account.id,
         project,
         name: draft.name.clone(),
@@ -34,19 +25,21 @@ pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft) -> Result<Decision,
             image: draft.image.clone(),
             port: draft.port,
             replicas: draft.replicas,
-            config: draft.config,
-            secret: draft.secret,
+            config: draft.config.unwrap_or(Some(filed.default_config)),
+            secret: draft.secret.unwrap_or(Some(filed.default_secret)),
             container: draft.container.clone(),
         },
-        deployment: DeploymentId(cx.envelope.fresh_uuid(1)),
+        deployment: DeploymentId(cx.fresh(1)),
         version: 1,
         trouble: None,
+        item_change: None,
         created_at: cx.now,
         updated_at: cx.now,
         revision: cx.revision,
         touched: cx.revision,
     };
-    let first = deployment(cx, account, &service, &draft.notes);
+    require_free_name(cx, account.id, service.kind(), &draft.name)?;
+    let first = deployment(cx, &service, &account.name, &draft.notes);
     Ok(put(vec![first.into()], service))
 }
 
@@ -57,11 +50,7 @@ pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> R
     if let Some(project) = patch.project {
         references.check(Field::Project, project.0, cx.project(project).is_ok());
     }
-    check_attached(
-        &mut references,
-        patch.config.flatten().map(|it| it.0),
-        patch.secret.flatten().map(|it| it.0),
-    );
+    check_attached(cx, &mut references, patch.config.flatten(), patch.secret.flatten());
     references.finish()?;
     let mut service = Service {
         updated_at: cx.now,
@@ -70,18 +59,17 @@ pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> R
         ..before.clone()
     };
     if let Some(name) = patch.name.as_ref().filter(|name| **name != before.name) {
-        require_free_name(cx, before.account, name)?;
+        require_free_name(cx, before.account, before.kind(), name)?;
         service.name.clone_from(name);
     }
     service.project = patch.project.unwrap_or(before.project);
     service.spec = patched(&before.spec, patch);
     let mut changes = Vec::new();
     if starts_rollout(patch, before) {
-        service.version = before.version + 1;
-        service.deployment = DeploymentId(cx.envelope.fresh_uuid(1));
-        service.trouble = None;
-        changes.extend(supersede(cx, before, service.version));
-        changes.push(deployment(cx, account, &service, &patch.notes).into());
+        let (next, superseded) = next_version(cx, before, service);
+        service = next;
+        changes.extend(superseded);
+        changes.push(deployment(cx, &service, &account.name, &patch.notes).into());
     }
     // A route is filed under its service's project.
     for route in cx
@@ -108,14 +96,53 @@ pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Reject
             .routes_of_service(id)
             .map(|it| Change::Delete(Key::Route(it.id))),
     );
-    changes.extend(
-        cx.state
-            .deployments_of(id)
-            .map(|it| Change::Delete(Key::Deployment(it.id))),
-    );
+    let deployments: Vec<_> = cx.state.deployments_of(id).map(|it| it.id).collect();
+    changes.extend(deployments.iter().map(|it| Change::Delete(Key::Deployment(*it))));
+    changes.extend(secret::released(cx, &deployments));
     let running = cx.state.replicas_of(id).filter(|it| it.intent == Intent::Run);
     changes.extend(running.map(|it| Change::from(retired(cx, it))));
     Ok(Decision::done(changes))
+}
+
+/// The whole revision comes back: image, port, replicas, container settings, config values, versions of secrets.
+pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Result<Decision, Rejection> {
+    let account = cx.account()?;
+    let old = cx.deployment(id)?;
+    let before = cx.service(old.service)?;
+    let mut service = Service {
+        updated_at: cx.now,
+        revision: cx.revision,
+        touched: cx.revision,
+        ..before.clone()
+    };
+    // What was attached then may be gone by now; its values are pinned all the same.
+    let still = |here: bool| here.then_some(());
+    service.spec = ServiceSpec {
+        config: old.spec.config.and_then(|it| still(cx.config(it).is_ok()).map(|()| it)),
+        secret: old.spec.secret.and_then(|it| still(cx.secret(it).is_ok()).map(|()| it)),
+        ..old.spec.clone()
+    };
+    let (service, _) = next_version(cx, before, service);
+    let next = Deployment {
+        config_snapshot: old.config_snapshot.clone(),
+        secrets: old.secrets.clone(),
+        rollback_from: Some(id),
+        ..deployment(cx, &service, &account.name, notes)
+    };
+    let mut changes = Vec::new();
+    if let Some(current) = cx.state.deployment(before.deployment) {
+        let rolled_back = Deployment {
+            status: DeploymentStatus::RolledBack,
+            revision: cx.revision,
+            ..current.clone()
+        };
+        changes.push(rolled_back.into());
+    }
+    changes.extend([next.clone().into(), service.into()]);
+    Ok(Decision::new(
+        changes,
+        Outcome::Resource(Box::new(Resource::Deployment(next))),
+    ))
 }
 
 /// `replica`, no longer wanted.
@@ -128,10 +155,19 @@ pub(super) fn retired(cx: &Context<'_>, replica: &Replica) -> Replica {
     }
 }
 
+/// What clients call it.
+pub(super) fn kind(service: &Service) -> Kind {
+    match service.kind() {
+        ServiceKind::Service => Kind::Service,
+        ServiceKind::Worker => Kind::Worker,
+    }
+}
+
 fn patched(spec: &ServiceSpec, patch: &ServicePatch) -> ServiceSpec {
     ServiceSpec {
         image: patch.image.clone().unwrap_or_else(|| spec.image.clone()),
-        port: patch.port.unwrap_or(spec.port),
+        // A worker stays one.
+        port: spec.port.map(|port| patch.port.unwrap_or(port)),
         replicas: patch.replicas.unwrap_or(spec.replicas),
         config: patch.config.unwrap_or(spec.config),
         secret: patch.secret.unwrap_or(spec.secret),
@@ -143,61 +179,25 @@ fn patched(spec: &ServiceSpec, patch: &ServicePatch) -> ServiceSpec {
 /// they differ.
 fn starts_rollout(patch: &ServicePatch, before: &Service) -> bool {
     patch.image.is_some()
-        || patch.port.is_some()
+        || patch.port.is_some() && before.spec.port.is_some()
         || patch.replicas.is_some()
         || patch.config.is_some()
         || patch.secret.is_some()
         || patch.container.as_ref().is_some_and(|it| *it != before.spec.container)
 }
 
-fn supersede(cx: &Context<'_>, service: &Service, by: u32) -> Option<Change> {
-    let pending = cx
-        .state
-        .deployment(service.deployment)
-        .filter(|it| it.status == DeploymentStatus::Pending)?;
-    let error_message = format!("Replaced by version {by} before it had finished.");
-    let ended = Deployment {
-        status: DeploymentStatus::Failed,
-        error_message,
-        revision: cx.revision,
-        ..pending.clone()
-    };
-    Some(ended.into())
-}
-
-fn deployment(cx: &Context<'_>, account: &Account, service: &Service, notes: &str) -> Deployment {
-    Deployment {
-        id: service.deployment,
-        service: service.id,
-        account: service.account,
-        version: service.version,
-        spec: service.spec.clone(),
-        config_snapshot: BTreeMap::new(),
-        secret_keys_snapshot: Vec::new(),
-        status: DeploymentStatus::Pending,
-        deployed_at: cx.now,
-        deployed_by: account.name.clone(),
-        rollback_from: None,
-        notes: notes.to_owned(),
-        error_message: String::new(),
-        deadline: cx.now.after(ROLLOUT_LIMIT),
-        revision: cx.revision,
-    }
-}
-
-/// Configs and secrets are not part of the state yet, so no reference to one can be good.
-fn check_attached(references: &mut References, config: Option<uuid::Uuid>, secret: Option<uuid::Uuid>) {
+fn check_attached(cx: &Context<'_>, references: &mut References, config: Option<ConfigId>, secret: Option<SecretId>) {
     if let Some(id) = config {
-        references.check(Field::Config, id, false);
+        references.check(Field::Config, id.0, cx.config(id).is_ok());
     }
     if let Some(id) = secret {
-        references.check(Field::Secret, id, false);
+        references.check(Field::Secret, id.0, cx.secret(id).is_ok());
     }
 }
 
-fn require_free_name(cx: &Context<'_>, account: AccountId, name: &str) -> Result<(), Rejection> {
-    match cx.state.service_by_name(account, name) {
-        Some(_) => Err(Rejection::NameTaken(Kind::Service)),
+fn require_free_name(cx: &Context<'_>, account: AccountId, kind: ServiceKind, name: &str) -> Result<(), Rejection> {
+    match cx.state.service_by_name(account, kind, name) {
+        Some(it) => Err(Rejection::NameTaken(self::kind(it))),
         None => Ok(()),
     }
 }

@@ -1,5 +1,9 @@
 //! Every command: what it changes, what refuses it, and that the state it leads to is the same for everybody.
 
+mod accounts;
+mod conditions;
+mod configs;
+mod keys;
 mod properties;
 mod services;
 
@@ -9,9 +13,10 @@ use uuid::Uuid;
 
 use super::{Decision, entry_changes};
 use crate::{
-    AccountId, Actor, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Generation, Intent, Kind,
-    NodeDraft, NodeId, NodeStatus, OperationId, Outcome, Phase, PlanAction, Rejection, Replica, ReplicaReport,
-    Resource, Revision, RouteDraft, Scope, Service, ServiceDraft, ServiceId, State, Timestamp,
+    AccountId, Actor, Authority, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Generation,
+    Intent, KeyVersion, Kind, NodeDraft, NodeId, NodeStatus, OperationId, Outcome, Phase, PlanAction, Rejection,
+    Replica, ReplicaReport, Resource, Revision, RouteDraft, Scope, Sealed, Service, ServiceDraft, ServiceId,
+    ServiceKind, State, Submission, Timestamp,
 };
 
 /// A state with the log that led to it.
@@ -30,6 +35,7 @@ impl Log {
             cluster: ClusterId(Uuid::from_u128(1)),
             admin: "admin".to_owned(),
             key_hash: [1; 32],
+            authority: authority(),
         };
         log.system(bootstrap).expect("a new cluster");
         log
@@ -38,11 +44,9 @@ impl Log {
     fn envelope(&self, actor: Actor, command: Command) -> Envelope {
         let n = self.index + 1;
         Envelope {
-            operation: OperationId(Uuid::from_u128(u128::from(n))),
             at: Timestamp(1_700_000_000_000_000 + n * 1000),
             entropy: u128::from(n) << 64,
-            actor,
-            command,
+            submission: Submission::new(OperationId(Uuid::from_u128(u128::from(n))), actor, command),
         }
     }
 
@@ -120,13 +124,28 @@ fn draft(name: &str) -> ServiceDraft {
     ServiceDraft {
         name: name.to_owned(),
         image: "web:1".to_owned(),
-        port: 8080,
+        port: Some(8080),
         replicas: 2,
         project: None,
         config: None,
         secret: None,
         container: ContainerSpec::default(),
         notes: String::new(),
+    }
+}
+
+fn sealed(text: &str, key: u32) -> Sealed {
+    Sealed {
+        key: KeyVersion(key),
+        wrapped: vec![key.to_le_bytes()[0]; 60],
+        value: text.as_bytes().to_vec(),
+    }
+}
+
+fn authority() -> Authority {
+    Authority {
+        certificate: vec![1],
+        key: sealed("authority", 1),
     }
 }
 
@@ -161,6 +180,7 @@ fn a_cluster_is_born_once() {
         cluster: ClusterId(Uuid::nil()),
         admin: "b".to_owned(),
         key_hash: [2; 32],
+        authority: authority(),
     };
     assert_eq!(log.system(again), Err(Rejection::AlreadyInitialised));
     assert!(log.state.api_key_by_hash(&[1; 32]).is_some());

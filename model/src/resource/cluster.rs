@@ -1,8 +1,12 @@
 //! What belongs to the cluster as a whole.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{ClusterId, JoinTokenId, NodeId, OperationId, Outcome, Rejection, Revision, Timestamp};
+use crate::{
+    ClusterId, Fingerprint, JoinTokenId, KeyVersion, NodeId, OperationId, Outcome, Rejection, Revision, Sealed,
+    Timestamp,
+};
 
 /// The cluster itself. There is exactly one, written by its first entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +17,40 @@ pub struct Cluster {
     pub created_at: Timestamp,
     /// The id that the next node will get.
     pub next_node: NodeId,
+    /// Who signs the certificates of its nodes.
+    pub authority: Authority,
+    /// Which keys its nodes must hold.
+    pub keyring: KeyringState,
+}
+
+/// The certificate authority of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authority {
+    /// Its certificate, DER (RFC 5280).
+    pub certificate: Vec<u8>,
+    /// Its private key, PKCS #8 DER, sealed by the cluster key.
+    pub key: Sealed,
+}
+
+/// What the state says of the cluster's keys, which are never part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyringState {
+    /// Seals new values.
+    pub current: KeyVersion,
+    /// The oldest that may still be in use; older ones are forgotten.
+    pub oldest: KeyVersion,
+    /// Changes with the passphrase; `None`: there is none.
+    pub lock: Option<Uuid>,
+}
+
+impl Default for KeyringState {
+    fn default() -> Self {
+        Self {
+            current: KeyVersion(1),
+            oldest: KeyVersion(1),
+            lock: None,
+        }
+    }
 }
 
 /// Lets a host join until it expires. Only the hash of the token is kept.
@@ -31,12 +69,16 @@ pub struct JoinToken {
 /// What became of a proposed command, kept a while so that a retry after a failover gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Chosen by the node that took the request.
+    /// Chosen by the node that took the request, or derived from the client's idempotency key.
     pub id: OperationId,
     /// When it was applied.
     pub at: Timestamp,
+    /// Until when it is kept.
+    pub expires_at: Timestamp,
     /// The entry that applied it.
     pub revision: Revision,
+    /// What the client asked for under its idempotency key.
+    pub fingerprint: Option<Fingerprint>,
     /// The answer.
     pub result: Result<Outcome, Rejection>,
 }

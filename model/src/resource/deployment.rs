@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, DeploymentId, Revision, ServiceId, ServiceSpec, Timestamp};
+use crate::{AccountId, DeploymentId, Revision, SecretItemId, SecretValueId, ServiceId, ServiceSpec, Timestamp};
 
 /// How a rollout stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,28 @@ pub enum DeploymentStatus {
     Failed,
     /// A later rollback replaced it.
     RolledBack,
+}
+
+/// A value of a secret that a rollout is pinned to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretPin {
+    /// Which item.
+    pub item: SecretItemId,
+    /// Which of its values.
+    pub version: u32,
+    /// Its key at that time.
+    pub key: String,
+}
+
+impl SecretPin {
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> SecretValueId {
+        SecretValueId {
+            item: self.item,
+            version: self.version,
+        }
+    }
 }
 
 /// A rollout and the revision of the service that it brings.
@@ -34,8 +56,8 @@ pub struct Deployment {
     pub spec: ServiceSpec,
     /// Config keys and values at that time.
     pub config_snapshot: BTreeMap<String, String>,
-    /// Names of the secret keys at that time, never their values.
-    pub secret_keys_snapshot: Vec<String>,
+    /// The values of its secret at that time, sorted by key.
+    pub secrets: Vec<SecretPin>,
     /// How it stands.
     pub status: DeploymentStatus,
     /// When it began.

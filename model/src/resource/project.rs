@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ProjectId, Revision, Timestamp};
+use crate::{AccountId, ConfigId, ProjectId, Revision, SecretId, Timestamp};
 
 /// A group of resources of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,10 @@ pub struct Project {
     pub account: AccountId,
     /// Unique within the account.
     pub name: String,
+    /// Attached where a service names no config.
+    pub default_config: ConfigId,
+    /// Attached where a service names no secret.
+    pub default_secret: SecretId,
     /// When it was made.
     pub created_at: Timestamp,
     /// When a client last changed it.

@@ -42,8 +42,8 @@ pub struct ContainerSpec {
 pub struct ServiceSpec {
     /// As the user wrote it, such as `nginx:1.25`.
     pub image: String,
-    /// The TCP port it listens on.
-    pub port: u16,
+    /// The TCP port it listens on; `None` for a worker, which nothing can be routed to.
+    pub port: Option<u16>,
     /// How many replicas are wanted, 1 to 12.
     pub replicas: u8,
     /// Its config, where one is named.
@@ -54,7 +54,25 @@ pub struct ServiceSpec {
     pub container: ContainerSpec,
 }
 
-/// A container image run as N replicas that listen on a port.
+/// Services and workers differ in having a port, have names of their own, and are listed apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ServiceKind {
+    /// Listens on a port; routes can lead to it.
+    Service,
+    /// Works in the background.
+    Worker,
+}
+
+/// Items of its config or secret have changed, and no rollout has brought them yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemChange {
+    /// When the last of them changed. Changes close together make one rollout.
+    pub at: Timestamp,
+    /// Name of the account that changed it.
+    pub by: String,
+}
+
+/// A container image run as N replicas: a service, or a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Its id.
@@ -73,6 +91,8 @@ pub struct Service {
     pub version: u32,
     /// Why it is not as wanted right now although no rollout says so, for example for want of room.
     pub trouble: Option<Reason>,
+    /// What its next rollout is to bring.
+    pub item_change: Option<ItemChange>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When a client last changed it.
@@ -81,4 +101,15 @@ pub struct Service {
     pub revision: Revision,
     /// The entry that last changed it, its rollouts or its replicas: what a plan for it was made from.
     pub touched: Revision,
+}
+
+impl Service {
+    /// Whether it is a service or a worker. This never changes.
+    #[must_use]
+    pub fn kind(&self) -> ServiceKind {
+        match self.spec.port {
+            Some(_) => ServiceKind::Service,
+            None => ServiceKind::Worker,
+        }
+    }
 }

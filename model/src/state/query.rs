@@ -1,12 +1,16 @@
 //! Reading the state.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use super::State;
+use super::{Members, State};
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Cluster, Deployment, DeploymentId, Domain, DomainId, JoinToken, JoinTokenId,
-    Node, NodeId, Operation, OperationId, Project, ProjectId, Replica, ReplicaId, Revision, Route, RouteId, Service,
-    ServiceId, Timestamp,
+    Account, AccountId, ApiKey, ApiKeyId, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
+    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, KeyVersion, Node, NodeId, Operation,
+    OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Revision, Route, RouteId, Secret, SecretId,
+    SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, Session, SessionId,
+    Timestamp,
 };
 
 /// The second halves of all pairs that begin with `first`, in order.
@@ -46,6 +50,66 @@ tables! {
     deployment deployments DeploymentId => Deployment,
     replica replicas ReplicaId => Replica,
     operation operations OperationId => Operation,
+    config configs ConfigId => Config,
+    config_item config_items ConfigItemId => ConfigItem,
+    secret secrets SecretId => Secret,
+    secret_item secret_items SecretItemId => SecretItem,
+    secret_value secret_values SecretValueId => SecretValue,
+    session sessions SessionId => Session,
+    quota quotas QuotaId => Quota,
+    event events EventId => Event,
+}
+
+/// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
+macro_rules! members {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) $group:ident [$key:expr] $one:ident => $of:ty),* $(,)?) => {
+        impl State {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(&self, $($arg: $ty),*) -> Members<'_, $of> {
+                let key = $key;
+                Members::new(
+                    self.index.$group.count(&key),
+                    self.index.$group.of(&key).filter_map(|id| self.$one(id)),
+                )
+            }
+        )*}
+    };
+}
+
+members! {
+    /// Services or workers of an account.
+    services_of(account: AccountId, kind: ServiceKind) services_by_account [(account, kind)] service => Service,
+    /// Services or workers in a project.
+    services_in(project: ProjectId, kind: ServiceKind) services_by_project [(project, kind)] service => Service,
+    /// Domains of an account.
+    domains_of(account: AccountId) domains_by_account [account] domain => Domain,
+    /// Domains in a project.
+    domains_in(project: ProjectId) domains_by_project [project] domain => Domain,
+    /// Routes of an account.
+    routes_of(account: AccountId) routes_by_account [account] route => Route,
+    /// Routes in a project.
+    routes_in(project: ProjectId) routes_by_project [project] route => Route,
+    /// Projects of an account.
+    projects_of(account: AccountId) projects_by_account [account] project => Project,
+    /// API keys of an account.
+    api_keys_of(account: AccountId) api_keys_by_account [account] api_key => ApiKey,
+    /// Deployments of an account.
+    deployments_of_account(account: AccountId) deployments_by_account [account] deployment => Deployment,
+    /// Configs of an account.
+    configs_of(account: AccountId) configs_by_account [account] config => Config,
+    /// Configs in a project.
+    configs_in(project: ProjectId) configs_by_project [project] config => Config,
+    /// Items of a config.
+    items_of_config(config: ConfigId) config_items [config] config_item => ConfigItem,
+    /// Secrets of an account.
+    secrets_of(account: AccountId) secrets_by_account [account] secret => Secret,
+    /// Secrets in a project.
+    secrets_in(project: ProjectId) secrets_by_project [project] secret => Secret,
+    /// Items of a secret.
+    items_of_secret(secret: SecretId) secret_items [secret] secret_item => SecretItem,
+    /// Events of an account's things.
+    events_of(account: AccountId) events_by_account [account] event => Event,
 }
 
 impl State {
@@ -67,10 +131,68 @@ impl State {
         self.cluster.as_ref()
     }
 
+    /// The entry that last changed a resource that clients can change; `None` if there is none.
+    #[must_use]
+    pub fn revision_of(&self, key: Key) -> Option<Revision> {
+        match key {
+            Key::Account(id) => self.account(id).map(|it| it.revision),
+            Key::Project(id) => self.project(id).map(|it| it.revision),
+            Key::ApiKey(id) => self.api_key(id).map(|it| it.revision),
+            Key::Node(id) => self.node(id).map(|it| it.revision),
+            Key::Service(id) => self.service(id).map(|it| it.revision),
+            Key::Domain(id) => self.domain(id).map(|it| it.revision),
+            Key::Route(id) => self.route(id).map(|it| it.revision),
+            Key::Deployment(id) => self.deployment(id).map(|it| it.revision),
+            Key::Config(id) => self.config(id).map(|it| it.revision),
+            Key::ConfigItem(id) => self.config_item(id).map(|it| it.revision),
+            Key::Secret(id) => self.secret(id).map(|it| it.revision),
+            Key::SecretItem(id) => self.secret_item(id).map(|it| it.revision),
+            Key::Replica(id) => self.replica(id).map(|it| it.revision),
+            Key::Cluster
+            | Key::JoinToken(_)
+            | Key::Operation(_)
+            | Key::SecretValue(_)
+            | Key::Session(_)
+            | Key::Quota(_)
+            | Key::Event(_) => None,
+        }
+    }
+
+    /// The account of this user name.
+    #[must_use]
+    pub fn account_by_name(&self, name: &str) -> Option<&Account> {
+        self.account(*self.index.account_by_name.get(name)?)
+    }
+
+    /// How many accounts there are.
+    #[must_use]
+    pub fn account_count(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// The API key with this SHA-256.
     #[must_use]
     pub fn api_key_by_hash(&self, hash: &[u8; 32]) -> Option<&ApiKey> {
         self.api_key(*self.index.api_key_by_hash.get(hash)?)
+    }
+
+    /// The session whose cookie has this SHA-256.
+    #[must_use]
+    pub fn session_by_hash(&self, hash: &[u8; 32]) -> Option<&Session> {
+        self.session(*self.index.session_by_hash.get(hash)?)
+    }
+
+    /// Sessions of an account.
+    pub fn sessions_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Session> {
+        second!(self.index.sessions_by_account, account, SessionId).filter_map(|id| self.session(id))
+    }
+
+    /// Sessions, those that end first first.
+    pub fn sessions_by_end(&self) -> impl Iterator<Item = &Session> {
+        self.index
+            .sessions_by_end
+            .iter()
+            .filter_map(|(_, id)| self.session(*id))
     }
 
     /// The node of this name.
@@ -85,10 +207,22 @@ impl State {
         self.project(*self.index.project_by_name.get(&(account, name.to_owned()))?)
     }
 
-    /// The service of this name in an account.
+    /// The service or worker of this name in an account.
     #[must_use]
-    pub fn service_by_name(&self, account: AccountId, name: &str) -> Option<&Service> {
-        self.service(*self.index.service_by_name.get(&(account, name.to_owned()))?)
+    pub fn service_by_name(&self, account: AccountId, kind: ServiceKind, name: &str) -> Option<&Service> {
+        self.service(*self.index.service_by_name.get(&(account, kind, name.to_owned()))?)
+    }
+
+    /// The item of a config with this key.
+    #[must_use]
+    pub fn config_item_by_key(&self, config: ConfigId, key: &str) -> Option<&ConfigItem> {
+        self.config_item(*self.index.config_item_by_key.get(&(config, key.to_owned()))?)
+    }
+
+    /// The item of a secret with this key.
+    #[must_use]
+    pub fn secret_item_by_key(&self, secret: SecretId, key: &str) -> Option<&SecretItem> {
+        self.secret_item(*self.index.secret_item_by_key.get(&(secret, key.to_owned()))?)
     }
 
     /// The domain with exactly this hostname; the case counts, as it does for uniqueness.
@@ -115,10 +249,10 @@ impl State {
         self.domains_by_hostname(hostname).next()
     }
 
-    /// The oldest recorded operations first.
-    pub fn operations_by_age(&self) -> impl Iterator<Item = &Operation> {
+    /// Recorded operations, those that are forgotten first first.
+    pub fn operations_by_end(&self) -> impl Iterator<Item = &Operation> {
         self.index
-            .operations_by_age
+            .operations_by_end
             .iter()
             .filter_map(|(_, id)| self.operation(*id))
     }
@@ -154,43 +288,68 @@ impl State {
         second!(self.index.routes_by_domain, domain, RouteId).filter_map(|id| self.route(id))
     }
 
-    /// Services of an account, oldest first.
-    pub fn services_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Service> {
-        second!(self.index.services_by_account, account, ServiceId).filter_map(|id| self.service(id))
+    /// Services and workers that name a config, oldest first.
+    pub fn users_of_config(&self, config: ConfigId) -> impl DoubleEndedIterator<Item = &Service> {
+        second!(self.index.services_by_config, config, ServiceId).filter_map(|id| self.service(id))
     }
 
-    /// Services in a project, oldest first.
-    pub fn services_in(&self, project: ProjectId) -> impl DoubleEndedIterator<Item = &Service> {
-        second!(self.index.services_by_project, project, ServiceId).filter_map(|id| self.service(id))
+    /// Services and workers that name a secret, oldest first.
+    pub fn users_of_secret(&self, secret: SecretId) -> impl DoubleEndedIterator<Item = &Service> {
+        second!(self.index.services_by_secret, secret, ServiceId).filter_map(|id| self.service(id))
     }
 
-    /// Domains of an account, oldest first.
-    pub fn domains_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Domain> {
-        second!(self.index.domains_by_account, account, DomainId).filter_map(|id| self.domain(id))
+    /// Whether a deployment is pinned to this value, `except` for one that is about to go.
+    #[must_use]
+    pub fn is_pinned(&self, value: SecretValueId, except: impl Fn(DeploymentId) -> bool) -> bool {
+        second!(self.index.deployments_by_value, value, DeploymentId).any(|id| !except(id))
     }
 
-    /// Domains in a project, oldest first.
-    pub fn domains_in(&self, project: ProjectId) -> impl DoubleEndedIterator<Item = &Domain> {
-        second!(self.index.domains_by_project, project, DomainId).filter_map(|id| self.domain(id))
+    /// Values whose data key is wrapped by a key older than this one.
+    pub fn values_sealed_before(&self, key: KeyVersion) -> impl Iterator<Item = &SecretValue> {
+        let nothing = SecretValueId {
+            item: SecretItemId(Uuid::nil()),
+            version: 0,
+        };
+        self.index
+            .values_by_key
+            .range(..(key, nothing))
+            .filter_map(|(_, id)| self.secret_value(*id))
     }
 
-    /// Routes of an account, oldest first.
-    pub fn routes_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Route> {
-        second!(self.index.routes_by_account, account, RouteId).filter_map(|id| self.route(id))
+    /// A value of a secret, shared: values may be large, and hosts keep those they need.
+    #[must_use]
+    pub fn shared_secret_value(&self, id: SecretValueId) -> Option<Arc<SecretValue>> {
+        self.secret_values.get(&id).cloned()
     }
 
-    /// Projects of an account, oldest first.
-    pub fn projects_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Project> {
-        second!(self.index.projects_by_account, account, ProjectId).filter_map(|id| self.project(id))
+    /// How many values of secrets there are.
+    #[must_use]
+    pub fn secret_value_count(&self) -> usize {
+        self.secret_values.len()
     }
 
-    /// API keys of an account, oldest first.
-    pub fn api_keys_of(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &ApiKey> {
-        second!(self.index.api_keys_by_account, account, ApiKeyId).filter_map(|id| self.api_key(id))
+    /// Events after this one, oldest first.
+    pub fn events_after(&self, id: EventId) -> impl Iterator<Item = &Event> {
+        self.events
+            .range(EventId(id.0.saturating_add(1))..)
+            .map(|(_, it)| it.as_ref())
     }
 
-    /// Deployments of an account, oldest first.
-    pub fn deployments_of_account(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Deployment> {
-        second!(self.index.deployments_by_account, account, DeploymentId).filter_map(|id| self.deployment(id))
+    /// All events, with their number.
+    #[must_use]
+    pub fn all_events(&self) -> Members<'_, Event> {
+        Members::new(self.events.len(), self.events())
+    }
+
+    /// The last event.
+    #[must_use]
+    pub fn last_event(&self) -> EventId {
+        self.events.get_max().map_or(EventId(0), |(id, _)| *id)
+    }
+
+    /// Reads of secrets, and other events, oldest first: each are kept up to a number of their own.
+    pub(crate) fn events_by_class(&self) -> [(usize, impl Iterator<Item = EventId>); 2] {
+        let class = |set: &imbl::OrdSet<EventId>| (set.len(), set.clone().into_iter());
+        [class(&self.index.read_events), class(&self.index.other_events)]
     }
 }

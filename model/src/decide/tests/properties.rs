@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Change, Key, RoutePatch, ServicePatch, decide};
+use crate::{Change, ConfigItemPatch, Key, RoutePatch, SealedItem, SecretItemId, SecretValueId, ServicePatch, decide};
 
 /// One random step. Numbers pick among what exists, so that most commands reach something.
 #[derive(Clone, Debug)]
@@ -22,6 +22,14 @@ enum Step {
     Retire(usize),
     Report(usize, u8),
     Key(u8),
+    Item(u8),
+    PatchItem(usize, u8),
+    DeleteItem(usize),
+    Seal(u8),
+    Unseal(usize),
+    Redeploy(usize),
+    RollBack(usize),
+    RemoveNode(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,6 +48,14 @@ fn step() -> impl Strategy<Value = Step> {
         pick.clone().prop_map(Step::Retire),
         (pick.clone(), 0u8..6).prop_map(|(a, b)| Step::Report(a, b)),
         any::<u8>().prop_map(Step::Key),
+        (0u8..4).prop_map(Step::Item),
+        (pick.clone(), any::<u8>()).prop_map(|(a, b)| Step::PatchItem(a, b)),
+        pick.clone().prop_map(Step::DeleteItem),
+        (0u8..4).prop_map(Step::Seal),
+        pick.clone().prop_map(Step::Unseal),
+        pick.clone().prop_map(Step::Redeploy),
+        pick.clone().prop_map(Step::RollBack),
+        pick.clone().prop_map(Step::RemoveNode),
     ]
 }
 
@@ -147,6 +163,63 @@ fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
                 },
             )
         }
+        Step::Item(n) => {
+            let config = state.configs().next()?.id;
+            let key = format!("K{n}");
+            (
+                admin,
+                Command::CreateConfigItem {
+                    config,
+                    key,
+                    value: "v".to_owned(),
+                },
+            )
+        }
+        Step::PatchItem(n, v) => {
+            let patch = ConfigItemPatch {
+                key: (v % 2 == 0).then(|| format!("K{}", v % 5)),
+                value: Some(v.to_string()),
+            };
+            (admin, Command::UpdateConfigItem(state.config_items().nth(n)?.id, patch))
+        }
+        Step::DeleteItem(n) => (admin, Command::DeleteConfigItem(state.config_items().nth(n)?.id)),
+        Step::Seal(n) => {
+            let item = SecretItemId(Uuid::from_u128(u128::from(n)));
+            let version = state.secret_item(item).map_or(1, |it| it.version + 1);
+            let sealed = SealedItem {
+                id: SecretValueId { item, version },
+                key: format!("K{n}"),
+                sealed: sealed("x", 1),
+            };
+            match version {
+                1 => (admin, Command::CreateSecretItem(state.secrets().next()?.id, sealed)),
+                _ => (admin, Command::UpdateSecretItem(sealed)),
+            }
+        }
+        Step::Unseal(n) => (admin, Command::DeleteSecretItem(state.secret_items().nth(n)?.id)),
+        Step::Redeploy(n) => {
+            let service = service(n)?;
+            let actions = vec![PlanAction::Redeploy];
+            (
+                Actor::System,
+                Command::ApplyPlan {
+                    service: service.id,
+                    seen: service.touched,
+                    actions,
+                },
+            )
+        }
+        Step::RollBack(n) => {
+            let deployment = state.deployments().nth(n)?.id;
+            (
+                admin,
+                Command::RollBack {
+                    deployment,
+                    notes: String::new(),
+                },
+            )
+        }
+        Step::RemoveNode(n) => (admin, Command::RemoveNode(state.nodes().nth(n)?.id)),
         Step::Key(n) => {
             let account = log.account();
             let command = Command::CreateApiKey {
@@ -195,6 +268,15 @@ proptest! {
         prop_assert_eq!(&other, &log.state);
         for replica in log.state.replicas() {
             prop_assert!(log.state.node(replica.node).is_some(), "a replica is on a node that exists");
+        }
+        for deployment in log.state.deployments() {
+            for pin in &deployment.secrets {
+                prop_assert!(log.state.secret_value(pin.value()).is_some(), "a pinned value is kept");
+            }
+        }
+        for value in log.state.secret_values() {
+            let is_current = log.state.secret_item(value.id.item).is_some_and(|it| it.value() == value.id);
+            prop_assert!(is_current || log.state.is_pinned(value.id, |_| false), "a value that nobody needs goes");
         }
         for route in log.state.routes() {
             prop_assert!(log.state.domain(route.domain).is_some() && log.state.service(route.service).is_some());

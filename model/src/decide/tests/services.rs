@@ -43,7 +43,11 @@ fn naming_a_fixed_field_starts_the_next_version_and_ends_the_one_before() {
         2,
         "a new name restarts nothing"
     );
-    assert!(log.state.service_by_name(log.account(), "web").is_none());
+    assert!(
+        log.state
+            .service_by_name(log.account(), ServiceKind::Service, "web")
+            .is_none()
+    );
 }
 
 #[test]
@@ -126,4 +130,84 @@ fn an_unchanged_report_touches_nothing() {
         log.state.service(ServiceId(service.id.0)).map(|it| it.revision),
         Some(service.revision)
     );
+}
+
+#[test]
+fn workers_have_names_of_their_own_and_take_no_routes() {
+    let mut log = Log::new();
+    log.service("web");
+    let worker = ServiceDraft {
+        port: None,
+        ..draft("web")
+    };
+    log.admin(Command::CreateService(worker.clone())).expect("another list");
+    assert_eq!(
+        log.admin(Command::CreateService(worker)),
+        Err(Rejection::NameTaken(Kind::Worker))
+    );
+    let account = log.account();
+    let id = log
+        .state
+        .service_by_name(account, ServiceKind::Worker, "web")
+        .expect("the worker")
+        .id;
+    assert_eq!(log.state.services_of(account, ServiceKind::Worker).count(), 1);
+    assert_eq!(log.state.services_of(account, ServiceKind::Service).count(), 1);
+    let hostname = "a.test".to_owned();
+    log.admin(Command::CreateDomain(DomainDraft {
+        hostname,
+        project: None,
+    }))
+    .expect("made");
+    let domain = log.state.domains().next().expect("the domain").id;
+    let route = RouteDraft {
+        path: "/".to_owned(),
+        enabled: true,
+        domain,
+        service: id,
+    };
+    let refused = log.admin(Command::CreateRoute(route));
+    assert_eq!(
+        refused,
+        Err(Rejection::BadReferences(vec![(crate::Field::Service, id.0)]))
+    );
+    let patch = ServicePatch {
+        port: Some(80),
+        ..ServicePatch::default()
+    };
+    log.admin(Command::UpdateService(id, patch)).expect("ignored");
+    let worker = log.state.service(id).expect("there");
+    assert_eq!((worker.kind(), worker.version), (ServiceKind::Worker, 1));
+}
+
+#[test]
+fn a_rollback_brings_the_whole_revision_as_the_next_version() {
+    let mut log = Log::new();
+    let service = log.service("web");
+    let patch = ServicePatch {
+        image: Some("web:2".to_owned()),
+        port: Some(81),
+        replicas: Some(5),
+        ..ServicePatch::default()
+    };
+    log.admin(Command::UpdateService(service.id, patch)).expect("patched");
+    let back = Command::RollBack {
+        deployment: service.deployment,
+        notes: "oops".to_owned(),
+    };
+    match log.admin(back) {
+        Ok(Outcome::Resource(it)) => match *it {
+            Resource::Deployment(it) => {
+                assert_eq!((it.version, it.rollback_from), (3, Some(service.deployment)));
+                assert_eq!((&it.spec, it.notes.as_str()), (&service.spec, "oops"));
+            }
+            other => panic!("a deployment, not {other:?}"),
+        },
+        other => panic!("a deployment, not {other:?}"),
+    }
+    let now = log.state.service(service.id).expect("there");
+    assert_eq!((&now.spec, now.version), (&service.spec, 3));
+    let statuses: Vec<_> = log.state.deployments_of(service.id).map(|it| it.status).collect();
+    use DeploymentStatus::{Failed, Pending, RolledBack};
+    assert_eq!(statuses, [Failed, RolledBack, Pending]);
 }

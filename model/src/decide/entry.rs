@@ -1,0 +1,107 @@
+//! All that applying one log entry does, around the command's own changes: conditions, charges, events, and the record
+//! of its result.
+
+use super::{Context, dispatch, events};
+use crate::{
+    Actor, Change, Charge, Envelope, Key, Operation, Outcome, Quota, QuotaId, Rejection, Revision, State, Timestamp,
+};
+
+/// How long the answer to a client's command is kept for a retry of it.
+const RESULTS_KEPT_MICROS: u64 = 10 * 60 * 1_000_000;
+/// How long if the client gave an idempotency key, and may come back with it.
+const PROMISES_KEPT_MICROS: u64 = 24 * 60 * 60 * 1_000_000;
+/// How many answers are kept at most, so that a burst of writes cannot fill the memory.
+const RESULTS_KEPT: usize = 16_384;
+/// How many old answers one entry sweeps out at most, so that no entry pays for all that came before it.
+const SWEEP: usize = 4;
+
+/// All that applying one log entry does. An operation that was applied before answers what it answered then, and
+/// changes nothing.
+pub fn entry_changes(
+    state: &State,
+    revision: Revision,
+    envelope: &Envelope,
+) -> (Vec<Change>, Result<Outcome, Rejection>) {
+    let asked = &envelope.submission;
+    if let Some(before) = state.operation(asked.operation) {
+        let result = if before.fingerprint == asked.fingerprint {
+            before.result.clone()
+        } else {
+            Err(Rejection::IdempotencyKeyReused)
+        };
+        return (Vec::new(), result);
+    }
+    let cx = Context::new(state, revision, envelope);
+    let charged = match asked.charge.map(|charge| spend(&cx, charge)).transpose() {
+        Ok(charged) => charged.flatten(),
+        // Not recorded: the same request may succeed later.
+        Err(throttled) => return (Vec::new(), Err(throttled)),
+    };
+    let (mut changes, result) = match require_expected(&cx).and_then(|()| dispatch(&cx)) {
+        Ok(decision) => (decision.changes, Ok(decision.outcome)),
+        Err(rejection) => (Vec::new(), Err(rejection)),
+    };
+    changes.extend(events::of(&cx, &changes));
+    changes.extend(charged);
+    // The cluster's own commands are guarded by what they were made from; recording them would only cost memory.
+    if matches!(asked.actor, Actor::Account(_)) {
+        changes.push(record(&cx, result.clone()).into());
+        changes.extend(expired(state, cx.now).map(|it| Change::Delete(Key::Operation(it.id))));
+    }
+    (changes, result)
+}
+
+/// One more use of an allowance; `None` for the cluster itself, which has none.
+fn spend(cx: &Context<'_>, charge: Charge) -> Result<Option<Change>, Rejection> {
+    let Actor::Account(account) = cx.actor() else {
+        return Ok(None);
+    };
+    let id = QuotaId {
+        account,
+        kind: charge.kind,
+    };
+    let unused = Quota::unused(id);
+    let quota = cx.state.quota(id).unwrap_or(&unused);
+    match quota.wait(charge.limit, cx.now) {
+        Some(seconds) => Err(Rejection::Throttled { seconds }),
+        None => Ok(Some(quota.charged(cx.now).into())),
+    }
+}
+
+/// What is gone is for the command itself to tell.
+fn require_expected(cx: &Context<'_>) -> Result<(), Rejection> {
+    let Some(expect) = cx.envelope.submission.expect else {
+        return Ok(());
+    };
+    match cx.state.revision_of(expect.key) {
+        Some(now) if now != expect.revision => Err(Rejection::PreconditionFailed),
+        _ => Ok(()),
+    }
+}
+
+fn record(cx: &Context<'_>, result: Result<Outcome, Rejection>) -> Operation {
+    let asked = &cx.envelope.submission;
+    let kept = if asked.fingerprint.is_some() {
+        PROMISES_KEPT_MICROS
+    } else {
+        RESULTS_KEPT_MICROS
+    };
+    Operation {
+        id: asked.operation,
+        at: cx.now,
+        expires_at: Timestamp(cx.now.0.saturating_add(kept)),
+        revision: cx.revision,
+        fingerprint: asked.fingerprint,
+        result,
+    }
+}
+
+fn expired(state: &State, now: Timestamp) -> impl Iterator<Item = &Operation> {
+    let surplus = (state.operation_count() + 1).saturating_sub(RESULTS_KEPT);
+    state
+        .operations_by_end()
+        .enumerate()
+        .take(SWEEP)
+        .take_while(move |(n, it)| *n < surplus || it.expires_at < now)
+        .map(|(_, it)| it)
+}
