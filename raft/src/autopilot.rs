@@ -1,11 +1,13 @@
-//! Keeps the consensus membership what it should be: every node a member, and as many voters as the healthy nodes allow.
+//! Keeps the consensus membership what it should be: every node a member, no node that was removed, and as many voters as
+//! the healthy nodes allow.
 
 mod plan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::NodeId;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 
@@ -55,32 +57,67 @@ fn look(core: &Core) -> Option<Step> {
         return None;
     }
     let state = core.published.state();
-    let wanted = state.nodes().map(|node| {
-        let peer = Peer {
-            name: node.name.clone(),
-            address: node.peer_addr.to_string(),
-        };
-        (node.id.0, peer)
+    let wanted: BTreeMap<u64, Peer> = state
+        .nodes()
+        .map(|node| {
+            let peer = Peer {
+                name: node.name.clone(),
+                address: node.peer_addr.to_string(),
+            };
+            (node.id.0, peer)
+        })
+        .collect();
+    let is_removed = |id: &u64| state.cluster().is_some_and(|it| *id < it.next_node.0) && !wanted.contains_key(id);
+    let silence = silences(core)?;
+    // Not heard of since this node leads: silent for as long as it leads.
+    let silent = |id: u64| silence.by_node.get(&id).copied().unwrap_or(silence.all);
+    let was_heard = |id: u64| silence.by_node.get(&id).is_some_and(|it| *it < HEALTHY);
+    let is_resting = |id: u64| state.node(NodeId(id)).is_none_or(|it| !it.schedulable);
+    let candidates = membership.learner_ids().map(|id| Candidate {
+        id,
+        is_healthy: was_heard(id),
+        lag: lag(&metrics, id),
     });
-    let leases = core.leases.read();
-    let now = Instant::now();
-    let candidates = membership.learner_ids().map(|id| {
-        let renewed = leases
-            .as_ref()
-            .and_then(|it| it.by_node.get(&model::NodeId(id)))
-            .map(|it| it.renewed);
-        let is_healthy = renewed.is_some_and(|it| now.saturating_duration_since(it) < HEALTHY);
-        Candidate {
-            id,
-            is_healthy,
-            lag: lag(&metrics, id),
-        }
-    });
+    let me = core.node.0;
+    let others = || membership.voter_ids().filter(|id| *id != me);
+    let mut successors: Vec<u64> = others().filter(|id| was_heard(*id) && !is_resting(*id)).collect();
+    successors.sort_by_key(|id| lag(&metrics, *id).unwrap_or(u64::MAX));
     plan::next(&View {
-        wanted: wanted.collect(),
+        leader: me,
+        // Where all are to rest, somebody has to lead all the same: then there is no successor.
+        is_draining: is_resting(me),
+        removed: membership
+            .nodes()
+            .map(|(id, _)| *id)
+            .filter(|id| is_removed(id))
+            .collect(),
         members: membership.nodes().map(|(id, peer)| (*id, peer.clone())).collect(),
         voters: membership.voter_ids().collect(),
+        dead: others().filter(|id| silent(*id) > core.timing.voter_grace).collect(),
         candidates: candidates.collect(),
+        successors,
+        wanted,
+    })
+}
+
+/// For how long nodes have not been heard of.
+struct Silences {
+    by_node: BTreeMap<u64, Duration>,
+    /// Since when this node leads.
+    all: Duration,
+}
+
+fn silences(core: &Core) -> Option<Silences> {
+    let leases = core.leases.read()?;
+    let now = Instant::now();
+    let since = |then: Instant| now.saturating_duration_since(then);
+    Some(Silences {
+        by_node: leases
+            .by_node
+            .iter()
+            .map(|(id, it)| (id.0, since(it.renewed)))
+            .collect(),
+        all: since(leases.leading_since),
     })
 }
 
@@ -98,9 +135,22 @@ async fn take(core: &Core, step: Step) -> Result<(), String> {
                 .change_membership(ChangeMembers::SetNodes(BTreeMap::from([(id, peer)])), true)
                 .await
         }
-        Step::AddVoters(ids) => {
-            let ids: BTreeSet<u64> = ids;
-            core.raft.change_membership(ChangeMembers::AddVoterIds(ids), true).await
+        Step::SetVoters(ids) => {
+            core.raft
+                .change_membership(ChangeMembers::ReplaceAllVoters(ids), true)
+                .await
+        }
+        Step::Remove(ids) => {
+            core.raft
+                .change_membership(ChangeMembers::RemoveNodes(ids), false)
+                .await
+        }
+        Step::HandOver(to) => {
+            return core
+                .hand_over_to(NodeId(to))
+                .await
+                .map(drop)
+                .map_err(|it| it.to_string());
         }
     };
     changed.map(|_| ()).map_err(|it| it.to_string())

@@ -3,18 +3,24 @@
 mod core;
 mod start;
 mod stop;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Actor, ClusterId, Command, NodeId, OperationId, State};
+use model::{Actor, ClusterId, Command, NodeId, OperationId, State, Submission};
+use storage::Keyring;
 use tokio::sync::watch;
+use tonic::transport::Channel;
 use uuid::Uuid;
 
 pub(crate) use self::core::Core;
 pub(crate) use self::stop::Hold;
 use self::stop::Lifeline;
-use crate::{Config, Leadership, Lease, Leases, StartError, Status, SubmitError, Submitted, Unavailable, Watch};
+pub use self::transfer::TransferError;
+use crate::{
+    Config, Leadership, Lease, Leases, PeerTls, StartError, Status, SubmitError, Submitted, Unavailable, Watch,
+};
 
 /// A running node of the cluster. Cloning is cheap; every clone is the same node. Dropping it does not stop the node,
 /// [`Cluster::shutdown`] does.
@@ -34,28 +40,19 @@ impl Cluster {
     /// Proposes a command under a new operation id, and tries for at most `timing.submit`. Returns once a majority has
     /// it on disk and this node has applied it.
     pub async fn submit(&self, actor: Actor, command: Command) -> Result<Submitted, SubmitError> {
-        self.submit_with(actor, command, self.core.timing.submit).await
+        let submission = Submission::new(OperationId(Uuid::now_v7()), actor, command);
+        self.submit_as(submission, self.core.timing.submit).await
     }
 
-    /// [`Cluster::submit`] with another time limit.
-    pub async fn submit_with(&self, actor: Actor, command: Command, limit: Duration) -> Result<Submitted, SubmitError> {
-        self.submit_as(OperationId(Uuid::now_v7()), actor, command, limit).await
-    }
-
-    /// [`Cluster::submit`] under an operation id of the caller's: however often it is submitted, it takes effect once,
-    /// and each time gives the first answer.
-    pub async fn submit_as(
-        &self,
-        operation: OperationId,
-        actor: Actor,
-        command: Command,
-        limit: Duration,
-    ) -> Result<Submitted, SubmitError> {
+    /// [`Cluster::submit`] with conditions, and with an operation id and a time limit of the caller's: however often an
+    /// operation is submitted, it takes effect once, and each time gives the first answer.
+    pub async fn submit_as(&self, submission: Submission, limit: Duration) -> Result<Submitted, SubmitError> {
         let core = self.core.clone();
         let deadline = Instant::now() + limit;
+        let operation = submission.operation;
         let task = self
             .lifeline
-            .spawn(async move { core.submit(operation, actor, command, deadline).await });
+            .spawn(async move { core.submit(submission, deadline).await });
         task.await.unwrap_or(Err(SubmitError::OutcomeUnknown { operation }))
     }
 
@@ -121,10 +118,23 @@ impl Cluster {
         Some(leases)
     }
 
-    /// The key that wraps all secrets. Never in the log; never to be logged.
+    /// The keys that wrap all secrets. Never in the log.
     #[must_use]
-    pub fn cluster_key(&self) -> [u8; 32] {
-        self.core.key
+    pub fn keyring(&self) -> Keyring {
+        self.core.keyring.clone()
+    }
+
+    /// A connection to the services that other rooms have registered on a node (see [`Config::services`]), opened when
+    /// it is first used and again whenever it has broken. Both ends know who the other is. To be called on the runtime
+    /// that is to drive it; every use needs a deadline of its own.
+    pub fn channel_to(&self, node: NodeId) -> Result<Channel, Unavailable> {
+        self.core.channel_to(node)
+    }
+
+    /// This node's certificates for connections of another protocol than that of the peer port.
+    #[must_use]
+    pub fn peer_tls(&self, protocol: &'static [u8]) -> PeerTls {
+        PeerTls::new(self.core.clone(), protocol)
     }
 
     /// Which cluster this is.
@@ -139,9 +149,19 @@ impl Cluster {
         self.core.node
     }
 
+    /// Lets another voter lead: this one, or the one that is furthest. Can be called on any node. Answers who leads then.
+    pub async fn transfer_leadership(&self, to: Option<NodeId>) -> Result<NodeId, TransferError> {
+        let core = self.core.clone();
+        let task = self.lifeline.spawn(async move { core.transfer_leadership(to).await });
+        let stopping = || Err(TransferError::Unavailable("this node is stopping".to_owned()));
+        task.await.unwrap_or_else(|_| stopping())
+    }
+
     /// Hands leadership over, if this node leads and another can, and stops. The data folder is free when this returns.
     pub async fn shutdown(&self) {
-        self.core.hand_over().await;
+        if let Some(Err(error)) = self.core.hand_over().await {
+            tracing::warn!(%error, "cannot hand leadership over; the others will elect a leader");
+        }
         self.lifeline.stop().await;
     }
 

@@ -21,7 +21,8 @@ pub struct Config {
     pub start: Start,
     /// Intervals, deadlines and thresholds.
     pub timing: Timing,
-    /// gRPC services of other rooms, served on the same port.
+    /// gRPC services of other rooms, served on the same port to nodes of this cluster only. They find out who has called
+    /// by [`crate::Caller`].
     pub services: Option<Routes>,
 }
 
@@ -41,7 +42,7 @@ pub enum Start {
     Join {
         /// `HOST:PORT` where any of its nodes listens for peers.
         addr: String,
-        /// The join token.
+        /// The join token, `gobj_<secret>_<digest of the cluster's authority>`.
         token: String,
     },
 }
@@ -76,10 +77,14 @@ pub struct Timing {
     pub read: Duration,
     /// How often a node renews its lease with the leader.
     pub lease_renewal: Duration,
+    /// A voter that has not been heard of for this long gives its place to a healthy learner. Longer than a restart.
+    pub voter_grace: Duration,
     /// A snapshot is taken each time this many entries have been committed since the last one.
     pub snapshot_after: u64,
     /// Entries kept in the log after a snapshot, for peers that lag a little.
     pub keep_after_snapshot: u64,
+    /// How long certificates of nodes live that this node signs. They are renewed after two thirds of it.
+    pub certificate_life: Duration,
     /// Batches of changes that a watcher may lag behind before it has to list again.
     pub watch_buffer: usize,
 }
@@ -94,8 +99,10 @@ impl Default for Timing {
             submit: Duration::from_secs(5),
             read: Duration::from_secs(5),
             lease_renewal: Duration::from_millis(500),
+            voter_grace: Duration::from_secs(30),
             snapshot_after: 10_000,
             keep_after_snapshot: 2_000,
+            certificate_life: Duration::from_secs(7 * 24 * 3_600),
             watch_buffer: 1_024,
         }
     }

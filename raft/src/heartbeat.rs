@@ -14,6 +14,7 @@ pub(crate) async fn run(core: Arc<Core>) {
     let mut leadership = core.leadership.clone();
     let mut ticks = tokio::time::interval(core.timing.lease_renewal);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut asked = None;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -21,10 +22,21 @@ pub(crate) async fn run(core: Arc<Core>) {
             () = core.stop.cancelled() => return,
         }
         let seen = *leadership.borrow_and_update();
-        if let Some(leader) = seen.leader.filter(|_| !seen.is_self)
-            && let Err(reason) = renew(&core, leader.0).await
-        {
-            tracing::debug!(%leader, reason, "cannot renew the lease");
+        if seen.is_self {
+            continue;
+        }
+        let renewed = match seen.leader {
+            Some(leader) => renew(&core, leader.0).await,
+            None => Err("no leader is known".to_owned()),
+        };
+        if let Err(reason) = renewed {
+            tracing::debug!(reason, "cannot renew the lease");
+            // Perhaps this node was removed while it was away: then whoever leads has nothing to say to it any more, but
+            // every member tells it so when it calls.
+            if let Some(other) = core.links.any_other(asked) {
+                asked = Some(other);
+                let _ = renew(&core, other).await;
+            }
         }
     }
 }
@@ -40,7 +52,10 @@ async fn renew(core: &Core, leader: u64) -> Result<(), String> {
     };
     match tokio::time::timeout(core.timing.lease_renewal, client.heartbeat(request)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(status)) => Err(transport::describe(&status)),
+        Ok(Err(status)) => {
+            core.links.heed(&status);
+            Err(transport::describe(&status))
+        }
         Err(_) => {
             link.reset();
             Err("no answer in time".to_owned())

@@ -1,20 +1,24 @@
-//! How a new node gets in.
+//! How a new node gets in: it recognises the cluster by the digest in its token before it shows the token, and gets a
+//! certificate and the keys over the connection on which it did.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use model::{Actor, ClusterId, Command, NodeDraft, NodeId, OperationId, Outcome, Rejection};
-use ring::digest::{SHA256, digest};
-use storage::Identity;
+use model::{Actor, ClusterId, Command, NodeDraft, NodeId, OperationId, Outcome, Rejection, Submission, Timestamp};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use storage::{Identity, KeyBundle};
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::cluster::Core;
-use crate::proto::cluster_client::ClusterClient;
+use crate::credentials::{Credentials, NewKey};
+use crate::join_token::{self, JoinToken};
+use crate::proto::admission_client::AdmissionClient;
 use crate::proto::join_reply::Result as Wire;
 use crate::proto::{Admitted, JoinReply, JoinRequest};
-use crate::transport::{self, Link, Purpose};
-use crate::{StartError, SubmitError};
+use crate::server::Caller;
+use crate::transport::{self, Link, Purpose, Whom};
+use crate::{StartError, SubmitError, error, tls};
 
 /// How long a new node tries to be let in.
 const LIMIT: Duration = Duration::from_secs(9);
@@ -23,19 +27,31 @@ const ATTEMPT: Duration = Duration::from_secs(6);
 /// Between attempts.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Asks the cluster at `addr` to let this node in. Answers who it is from now on, and the cluster key.
-pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<(Identity, [u8; 32]), StartError> {
+/// What a new node is given.
+pub(crate) struct Admission {
+    pub(crate) identity: Identity,
+    pub(crate) keys: KeyBundle,
+    /// A node that founds its cluster makes its own later.
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// Asks the cluster at `addr` to let this node in.
+pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<Admission, StartError> {
     let failed = |reason: String| StartError::JoinFailed {
         addr: addr.to_owned(),
         reason,
     };
+    let token = JoinToken::parse(token.trim()).ok_or(StartError::TokenWithoutDigest)?;
+    let key = NewKey::generate().map_err(StartError::Authority)?;
     let request = JoinRequest {
-        token: token.to_owned(),
+        token: token.text.to_owned(),
         operation: Bytes::copy_from_slice(Uuid::now_v7().as_bytes()),
         draft: storage::encode(draft).map_err(|it| failed(it.to_string()))?.into(),
         passed_on: false,
+        key_request: Bytes::copy_from_slice(key.request()),
     };
-    let link = Link::new(addr);
+    let config = tls::pinned(token.authority).map_err(StartError::Setup)?;
+    let link = Link::new(addr, Whom::Anybody(config));
     let deadline = Instant::now() + LIMIT;
     let reply = loop {
         let reason = match attempt(&link, request.clone()).await {
@@ -55,19 +71,7 @@ pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<(I
         tokio::time::sleep(RETRY).await;
     };
     match reply.result {
-        Some(Wire::Admitted(Admitted { cluster, node, key })) => {
-            let cluster = Uuid::from_slice(&cluster).map_err(|_| failed("its answer has no cluster id".to_owned()))?;
-            let key = key[..]
-                .try_into()
-                .map_err(|_| failed("its answer has no cluster key".to_owned()))?;
-            Ok((
-                Identity {
-                    cluster: ClusterId(cluster),
-                    node: NodeId(node),
-                },
-                key,
-            ))
-        }
+        Some(Wire::Admitted(admitted)) => accept(admitted, key, token.authority).map_err(failed),
         Some(Wire::Rejected(rejection)) => match storage::decode::<Rejection>(&rejection) {
             Ok(source) => Err(StartError::JoinRefused {
                 addr: addr.to_owned(),
@@ -81,8 +85,35 @@ pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<(I
     }
 }
 
+/// Checks what was handed out before anything of it is kept.
+fn accept(admitted: Admitted, key: NewKey, digest: [u8; 32]) -> Result<Admission, String> {
+    let cluster = Uuid::from_slice(&admitted.cluster).map_err(|_| "its answer has no cluster id")?;
+    let identity = Identity {
+        cluster: ClusterId(cluster),
+        node: NodeId(admitted.node),
+    };
+    let certificate = CertificateDer::from(admitted.certificate.to_vec());
+    let authority = CertificateDer::from(admitted.authority.to_vec());
+    let credentials = key.certified(certificate, authority);
+    let certified = tls::checked(&credentials, digest, UnixTime::now())
+        .map_err(|it| tls::explain(&std::io::Error::other(it)))
+        .map_err(|it| format!("the certificate that it gave cannot be used: {it}"))?;
+    if (certified.cluster, certified.node) != (identity.cluster, identity.node) {
+        return Err("the certificate that it gave is for another node".to_owned());
+    }
+    let keys = KeyBundle::from_bytes(&admitted.keys).map_err(|it| error::chain(&it))?;
+    if keys.cluster() != identity.cluster {
+        return Err("the keys that it gave are of another cluster".to_owned());
+    }
+    Ok(Admission {
+        identity,
+        keys,
+        credentials: Some(credentials),
+    })
+}
+
 async fn attempt(link: &Link, request: JoinRequest) -> Result<JoinReply, Status> {
-    let mut client = ClusterClient::new(link.channel()?);
+    let mut client = AdmissionClient::new(link.channel()?);
     match tokio::time::timeout(ATTEMPT, client.join(request)).await {
         Ok(reply) => reply.map(tonic::Response::into_inner),
         Err(_) => Err(Status::deadline_exceeded("no answer in time")),
@@ -90,7 +121,7 @@ async fn attempt(link: &Link, request: JoinRequest) -> Result<JoinReply, Status>
 }
 
 /// Lets a node in, or passes its request on to the leader.
-pub(crate) async fn admit(core: &Core, request: JoinRequest) -> Result<JoinReply, Status> {
+pub(crate) async fn admit(core: &Core, caller: Option<Caller>, request: JoinRequest) -> Result<JoinReply, Status> {
     let seen = *core.leadership.borrow();
     match seen.leader {
         Some(_) if seen.is_self => {}
@@ -109,33 +140,68 @@ pub(crate) async fn admit(core: &Core, request: JoinRequest) -> Result<JoinReply
         }
         _ => return Err(Status::unavailable("the cluster has no leader at the moment")),
     }
+    if request.passed_on && caller.is_none() {
+        return Err(Status::permission_denied(
+            "only a member passes the request of another on",
+        ));
+    }
     let operation = Uuid::from_slice(&request.operation).map_err(|_| Status::invalid_argument("no operation id"))?;
     let draft: NodeDraft = storage::decode(&request.draft)
         .map_err(|it| Status::invalid_argument(format!("the node runs a version that this one does not know: {it}")))?;
-    let mut token_hash = [0; 32];
-    token_hash.copy_from_slice(digest(&SHA256, request.token.as_bytes()).as_ref());
+    let token_hash = join_token::hash(&request.token);
+    // Before anything else, so that a repeated request is no way in without a token.
+    if !knows_token(core, token_hash) {
+        return refuse(&Rejection::BadJoinToken);
+    }
+    // And before a node is counted that could not be given anything.
+    core.authority().map_err(|it| Status::unavailable(error::chain(&it)))?;
     let command = Command::JoinNode {
         token_hash: Some(token_hash),
         draft,
     };
     let deadline = Instant::now() + core.timing.submit;
-    let result = match core
-        .submit(OperationId(operation), Actor::System, command, deadline)
-        .await
-    {
-        Ok(submitted) => match submitted.outcome {
-            Outcome::Node(node) => Wire::Admitted(Admitted {
-                cluster: Bytes::copy_from_slice(core.cluster.0.as_bytes()),
-                node: node.0,
-                key: Bytes::copy_from_slice(&core.key),
-            }),
-            other => return Err(Status::internal(format!("a join was answered with {other:?}"))),
-        },
-        Err(SubmitError::Rejected(rejection)) => {
-            let bytes = storage::encode(&rejection).map_err(|it| Status::internal(it.to_string()))?;
-            Wire::Rejected(bytes.into())
-        }
+    let submitted = core
+        .submit(
+            Submission::new(OperationId(operation), Actor::System, command),
+            deadline,
+        )
+        .await;
+    let node = match submitted.map(|it| it.outcome) {
+        Ok(Outcome::Node(node)) => node,
+        Ok(other) => return Err(Status::internal(format!("a join was answered with {other:?}"))),
+        Err(SubmitError::Rejected(rejection)) => return refuse(&rejection),
         Err(error) => return Err(Status::unavailable(error.to_string())),
     };
-    Ok(JoinReply { result: Some(result) })
+    let certified = core.certify(&request.key_request, node);
+    let (certificate, authority) = certified.map_err(|it| Status::invalid_argument(error::chain(&it)))?;
+    let keys = core
+        .keyring
+        .export_bundle()
+        .and_then(|it| it.to_bytes())
+        .map_err(|it| Status::unavailable(error::chain(&it)))?;
+    let admitted = Admitted {
+        cluster: Bytes::copy_from_slice(core.cluster.0.as_bytes()),
+        node: node.0,
+        keys: Bytes::copy_from_slice(&keys),
+        certificate: Bytes::copy_from_slice(&certificate),
+        authority: Bytes::copy_from_slice(&authority),
+    };
+    Ok(JoinReply {
+        result: Some(Wire::Admitted(admitted)),
+    })
+}
+
+fn refuse(rejection: &Rejection) -> Result<JoinReply, Status> {
+    let bytes = storage::encode(rejection).map_err(|it| Status::internal(it.to_string()))?;
+    Ok(JoinReply {
+        result: Some(Wire::Rejected(bytes.into())),
+    })
+}
+
+/// Whether there is such a token, and it has not expired by this node's clock.
+fn knows_token(core: &Core, hash: [u8; 32]) -> bool {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX));
+    let state = core.published.state();
+    state.join_tokens().any(|it| it.hash == hash && it.expires_at > now)
 }

@@ -9,33 +9,45 @@
 //! No openraft type and no generated protobuf type leaves this crate. The state machine calls [`model::decide`] and
 //! nothing else: it reads no clock, draws no randomness and knows no local setting.
 
+mod authority;
 mod autopilot;
 mod cluster;
 mod config;
+mod credentials;
 mod error;
 mod heartbeat;
+mod identity;
 mod join;
+mod join_token;
 mod leadership;
 mod leases;
 mod log_store;
 mod network;
+mod peer_tls;
 mod propose;
 mod proto;
 mod publish;
 mod read;
+mod renewal;
 mod server;
 mod state_machine;
 mod status;
 mod stored;
+mod tls;
 mod transport;
 mod types;
 mod watch;
 
-pub use cluster::Cluster;
+pub use authority::{AuthorityError, authority_context};
+pub use cluster::{Cluster, TransferError};
 pub use config::{Config, Start, Timing};
+pub use credentials::CredentialsError;
 pub use error::{StartError, SubmitError, Unavailable};
+pub use identity::NoIdentity;
 pub use leadership::Leadership;
 pub use leases::{Lease, Leases};
+pub use peer_tls::PeerTls;
 pub use propose::Submitted;
+pub use server::Caller;
 pub use status::{Member, Role, Status};
 pub use watch::{Batch, Event, Watch, WatchClosed};

@@ -97,7 +97,10 @@ impl Network {
     ) -> Result<T, RpcError> {
         match tokio::time::timeout(limit, call).await {
             Ok(Ok(reply)) => Ok(reply.into_inner()),
-            Ok(Err(status)) => Err(failed(&status)),
+            Ok(Err(status)) => {
+                self.links.heed(&status);
+                Err(failed(&status))
+            }
             Err(_) => {
                 self.link().reset();
                 Err(self.timed_out(action, limit))
@@ -168,6 +171,14 @@ impl RaftNetworkV2<TypeConfig> for Network {
         S: Stream<Item = AppendRequest> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
+            // openraft waits after errors where it makes the first request. It must be asked for before a connection is, or
+            // a peer that refuses connections would be tried again without a pause, and the errors would fill its core.
+            let mut input = input;
+            let Some(first) = input.next().await else {
+                let nothing: BoxStream<'s, _> = Box::pin(futures::stream::empty());
+                return Ok(nothing);
+            };
+            let input = futures::stream::iter([first]).chain(input);
             let limit = option.hard_ttl() * STREAM_PATIENCE;
             let sent = Outstanding::default();
             let route = self.links.route(self.target);
@@ -266,9 +277,10 @@ impl RaftNetworkV2<TypeConfig> for Network {
 fn failed(status: &tonic::Status) -> RpcError {
     let text = transport::describe(status);
     match status.code() {
-        tonic::Code::Unavailable | tonic::Code::FailedPrecondition => {
-            RPCError::Unreachable(Unreachable::from_string(text))
-        }
+        tonic::Code::Unavailable
+        | tonic::Code::FailedPrecondition
+        | tonic::Code::PermissionDenied
+        | tonic::Code::Unauthenticated => RPCError::Unreachable(Unreachable::from_string(text)),
         _ => RPCError::Network(NetworkError::from_string(text)),
     }
 }

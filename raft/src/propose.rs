@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use model::{Actor, Command, Envelope, OperationId, Outcome, Rejection, Revision, Timestamp};
+use model::{Actor, Envelope, OperationId, Outcome, Rejection, Revision, Submission, Timestamp};
 use openraft::errors::{ClientWriteError, RaftError};
 use tokio::sync::watch;
 
@@ -47,15 +47,10 @@ pub(crate) enum Proposed {
 
 impl Core {
     /// See [`crate::Cluster::submit_as`].
-    pub(crate) async fn submit(
-        &self,
-        operation: OperationId,
-        actor: Actor,
-        command: Command,
-        deadline: Instant,
-    ) -> Result<Submitted, SubmitError> {
+    pub(crate) async fn submit(&self, submission: Submission, deadline: Instant) -> Result<Submitted, SubmitError> {
+        let operation = submission.operation;
         // What clients ask for must not use up the room that the node itself needs to go on.
-        if matches!(actor, Actor::Account(_)) {
+        if matches!(submission.actor, Actor::Account(_)) {
             self.room
                 .check()
                 .map_err(|it| SubmitError::Unavailable(it.to_string()))?;
@@ -71,7 +66,7 @@ impl Core {
             let seen = *leadership.borrow_and_update();
             let limit = deadline.saturating_duration_since(Instant::now());
             if let Some(leader) = seen.leader {
-                let attempt = self.attempt(leader.0, seen.is_self, (operation, actor, &command), limit);
+                let attempt = self.attempt(leader.0, seen.is_self, &submission, limit);
                 // A leader that is no longer one may never answer; a new one can be asked under the same id.
                 let proposed = tokio::select! {
                     proposed = attempt => proposed,
@@ -115,39 +110,25 @@ impl Core {
         })
     }
 
-    async fn attempt(
-        &self,
-        leader: u64,
-        is_self: bool,
-        (operation, actor, command): (OperationId, Actor, &Command),
-        limit: Duration,
-    ) -> Proposed {
+    async fn attempt(&self, leader: u64, is_self: bool, submission: &Submission, limit: Duration) -> Proposed {
         if is_self {
-            self.propose_here(operation, actor, command.clone(), limit).await
+            self.propose_here(submission.clone(), limit).await
         } else {
-            self.forward(leader, operation, actor, command, limit)
+            self.forward(leader, submission, limit)
                 .await
                 .unwrap_or_else(Proposed::NotSent)
         }
     }
 
     /// Proposes a command if this node leads. Time and randomness are stamped here.
-    pub(crate) async fn propose_here(
-        &self,
-        operation: OperationId,
-        actor: Actor,
-        command: Command,
-        limit: Duration,
-    ) -> Proposed {
-        if let (Actor::Account(_), Err(full)) = (actor, self.room.check()) {
+    pub(crate) async fn propose_here(&self, submission: Submission, limit: Duration) -> Proposed {
+        if let (Actor::Account(_), Err(full)) = (submission.actor, self.room.check()) {
             return Proposed::NotSent(full.to_string());
         }
         let envelope = Envelope {
-            operation,
             at: self.stamp(),
             entropy: rand::random(),
-            actor,
-            command,
+            submission,
         };
         let bytes = match storage::encode(&envelope) {
             Ok(bytes) if bytes.len() < MESSAGE_BYTES_MAX / 4 => Bytes::from(bytes),
@@ -174,23 +155,14 @@ impl Core {
     }
 
     /// Lets the leader propose a command. The error says why it was not sent.
-    async fn forward(
-        &self,
-        leader: u64,
-        operation: OperationId,
-        actor: Actor,
-        command: &Command,
-        limit: Duration,
-    ) -> Result<Proposed, String> {
+    async fn forward(&self, leader: u64, submission: &Submission, limit: Duration) -> Result<Proposed, String> {
         let address = self
             .links
             .address_of(leader)
             .ok_or_else(|| format!("the address of node {leader} is not known"))?;
         let request = proto::ForwardRequest {
             route: Some(self.links.route(leader)),
-            operation: Bytes::copy_from_slice(operation.0.as_bytes()),
-            actor: storage::encode(&actor).map_err(|it| it.to_string())?.into(),
-            command: storage::encode(command).map_err(|it| it.to_string())?.into(),
+            submission: storage::encode(submission).map_err(|it| it.to_string())?.into(),
             limit_millis: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
         };
         let link = self.links.to(leader, &address, Purpose::Service);
@@ -200,7 +172,10 @@ impl Core {
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let reply = match tokio::time::timeout(limit, client.forward(request)).await {
             Ok(Ok(reply)) => reply.into_inner(),
-            Ok(Err(status)) if refused(&status) => return Err(transport::describe(&status)),
+            Ok(Err(status)) if refused(&status) => {
+                self.links.heed(&status);
+                return Err(transport::describe(&status));
+            }
             Ok(Err(_)) => return Ok(Proposed::Unknown),
             Err(_) => {
                 link.reset();
@@ -234,7 +209,12 @@ fn refused(status: &tonic::Status) -> bool {
     transport::never_sent(status)
         || matches!(
             status.code(),
-            Code::FailedPrecondition | Code::InvalidArgument | Code::Internal | Code::Unimplemented
+            Code::FailedPrecondition
+                | Code::InvalidArgument
+                | Code::Internal
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::Unimplemented
         )
 }
 

@@ -53,7 +53,7 @@ impl Published {
         let told = |it: &Change| {
             !matches!(
                 it,
-                Change::Put(Resource::Operation(_)) | Change::Delete(model::Key::Operation(_))
+                Change::Put(Resource::Operation(_) | Resource::Quota(_)) | Change::Delete(model::Key::Operation(_))
             )
         };
         let changes: Arc<[_]> = changed

@@ -1,21 +1,29 @@
-//! Connections between nodes. The one place that knows how peers are reached, so the one that mutual TLS goes into.
+//! Connections between nodes. The one place that knows how peers are reached and how they prove who they are.
+
+mod complaints;
+mod dial;
+mod incoming;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::transport::Channel;
 
+pub(crate) use self::complaints::Complaints;
+pub(crate) use self::dial::Whom;
+pub(crate) use self::incoming::{PeerInfo, accept, queue};
 use crate::proto::Route;
+use crate::server::Caller;
+use crate::tls::Tls;
 use model::{ClusterId, NodeId};
 
 /// Larger than any message that is sent: entries carry whole requests of clients, which are limited far below.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// A peer in the same data centre answers a connection at once or not at all.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
-/// How soon a connection whose other end has vanished is given up: one interval and one limit.
-const KEEPALIVE: Duration = Duration::from_secs(1);
+/// Set in the answer to a node that was removed, so that it knows without reading texts.
+const REMOVED: &str = "goblins-removed";
 
 /// What a connection is used for. Heartbeats must not wait behind a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,39 +36,34 @@ pub(crate) enum Purpose {
     Snapshot,
     /// What followers ask of the leader.
     Service,
+    /// What other rooms serve to each other.
+    Others,
 }
 
 /// A connection to one peer for one purpose, made when it is first used and made again after a reset.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     address: String,
+    whom: Whom,
     channel: Arc<Mutex<Option<Channel>>>,
 }
 
 impl Link {
-    pub(crate) fn new(address: &str) -> Self {
+    pub(crate) fn new(address: &str, whom: Whom) -> Self {
         Self {
             address: address.to_owned(),
+            whom,
             channel: Arc::default(),
         }
     }
 
     /// The connection. Must be called on the runtime that is to drive it.
-    pub(crate) fn channel(&self) -> Result<Channel, tonic::Status> {
+    pub(crate) fn channel(&self) -> Result<Channel, Status> {
         let mut slot = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = &*slot {
             return Ok(channel.clone());
         }
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).map_err(|error| {
-            tonic::Status::invalid_argument(format!("`{}` is not a peer address: {error}", self.address))
-        })?;
-        let channel = endpoint
-            .connect_timeout(CONNECT_LIMIT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
+        let channel = dial::channel(&self.address, self.whom.clone())?;
         *slot = Some(channel.clone());
         Ok(channel)
     }
@@ -76,6 +79,10 @@ impl Link {
 pub(crate) struct Links {
     cluster: ClusterId,
     node: NodeId,
+    tls: Arc<Tls>,
+    complaints: Arc<Complaints>,
+    /// Cancelled once a member has said that this node was removed.
+    removed: CancellationToken,
     links: Arc<Mutex<HashMap<(u64, Purpose), Link>>>,
     /// Where the members listen, as far as this node knows. openraft keeps its clients when a member moves, so they look
     /// here each time.
@@ -83,10 +90,13 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new(cluster: ClusterId, node: NodeId) -> Self {
+    pub(crate) fn new(cluster: ClusterId, node: NodeId, tls: Arc<Tls>) -> Self {
         Self {
             cluster,
             node,
+            tls,
+            complaints: Arc::default(),
+            removed: CancellationToken::new(),
             links: Arc::default(),
             book: Arc::default(),
         }
@@ -109,12 +119,23 @@ impl Links {
             .cloned()
     }
 
+    /// A node other than this one, and the next after `last` if it is known: each has its turn.
+    pub(crate) fn any_other(&self, last: Option<u64>) -> Option<u64> {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others: Vec<u64> = book.keys().copied().filter(|id| *id != self.node.0).collect();
+        others.sort_unstable();
+        let next = others.iter().find(|id| last.is_none_or(|last| **id > last));
+        next.or(others.first()).copied()
+    }
+
     /// The connection to a peer. A new address of the peer replaces its connections.
     pub(crate) fn to(&self, target: u64, address: &str, purpose: Purpose) -> Link {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let link = links.entry((target, purpose)).or_insert_with(|| Link::new(address));
+        let whom = || Whom::Member(self.tls.clone(), NodeId(target), self.complaints.clone());
+        let fresh = || Link::new(address, whom());
+        let link = links.entry((target, purpose)).or_insert_with(fresh);
         if link.address != address {
-            *link = Link::new(address);
+            *link = fresh();
         }
         link.clone()
     }
@@ -129,31 +150,65 @@ impl Links {
         }
     }
 
-    /// Refuses a message that is not meant for this node of this cluster.
-    pub(crate) fn check(&self, route: Option<&Route>) -> Result<(), tonic::Status> {
+    /// Refuses a message that is not meant for this node of this cluster, or says that it is of somebody else than has
+    /// called. Answers who that is.
+    pub(crate) fn check(&self, route: Option<&Route>, caller: Option<Caller>) -> Result<NodeId, Status> {
         let Some(route) = route else {
-            return Err(tonic::Status::invalid_argument(
-                "the message does not say whom it means",
-            ));
+            return Err(Status::invalid_argument("the message does not say whom it means"));
         };
         if *route.cluster != *self.cluster.0.as_bytes() {
-            return Err(tonic::Status::failed_precondition(format!(
+            return Err(Status::failed_precondition(format!(
                 "node {} of another cluster called: this is cluster {}",
                 route.source, self.cluster
             )));
         }
         if route.target != self.node.0 {
-            return Err(tonic::Status::failed_precondition(format!(
+            return Err(Status::failed_precondition(format!(
                 "node {} looks for node {}, but this is node {}",
                 route.source, route.target, self.node
             )));
         }
-        Ok(())
+        match caller {
+            Some(Caller(id)) if id.0 == route.source => Ok(id),
+            Some(Caller(id)) => Err(Status::permission_denied(format!(
+                "node {id} calls itself node {}",
+                route.source
+            ))),
+            None => Err(Status::unauthenticated("the caller has shown no certificate")),
+        }
+    }
+
+    /// Notes what a refusal says of this node.
+    pub(crate) fn heed(&self, status: &Status) {
+        if status.metadata().contains_key(REMOVED) {
+            self.removed.cancel();
+        }
+    }
+
+    /// This node has seen by itself that it was removed.
+    pub(crate) fn set_removed(&self) {
+        self.removed.cancel();
+    }
+
+    /// Resolves once a member has said that this node was removed.
+    pub(crate) async fn removed(&self) {
+        self.removed.cancelled().await;
     }
 }
 
+/// The refusal of a node that was removed.
+pub(crate) fn removed(node: NodeId) -> Status {
+    let mut status = Status::permission_denied(format!(
+        "node {node} was removed from the cluster: to take part again it has to join anew, with an empty data folder"
+    ));
+    status
+        .metadata_mut()
+        .insert(REMOVED, tonic::metadata::MetadataValue::from(node.0));
+    status
+}
+
 /// Whether a call failed before anything was sent, so that it cannot have had an effect.
-pub(crate) fn never_sent(status: &tonic::Status) -> bool {
+pub(crate) fn never_sent(status: &Status) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = status.source();
     while let Some(error) = cause {
         if error.is::<tonic::ConnectError>() {
@@ -165,7 +220,7 @@ pub(crate) fn never_sent(status: &tonic::Status) -> bool {
 }
 
 /// What to tell of a failed call.
-pub(crate) fn describe(status: &tonic::Status) -> String {
+pub(crate) fn describe(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut cause: Option<&(dyn Error + 'static)> = status.source();
     while let Some(error) = cause {
@@ -182,17 +237,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_for_others_are_refused() {
-        let links = |cluster, node| Links::new(ClusterId(Uuid::from_u128(cluster)), NodeId(node));
+    fn messages_for_others_and_under_false_names_are_refused() {
+        let links = |cluster, node| {
+            let cluster = ClusterId(Uuid::from_u128(cluster));
+            Links::new(cluster, NodeId(node), Arc::new(Tls::new(cluster)))
+        };
         let here = links(7, 2);
-        assert!(here.check(Some(&links(7, 1).route(2))).is_ok());
-        for (route, expected) in [
-            (links(8, 1).route(2), "another cluster"),
-            (links(7, 1).route(3), "looks for node 3"),
+        let one = Some(Caller(NodeId(1)));
+        assert_eq!(here.check(Some(&links(7, 1).route(2)), one).ok(), Some(NodeId(1)));
+        for (route, caller, expected) in [
+            (links(8, 1).route(2), one, "another cluster"),
+            (links(7, 1).route(3), one, "looks for node 3"),
+            (links(7, 4).route(2), one, "node 1 calls itself node 4"),
+            (links(7, 1).route(2), None, "no certificate"),
         ] {
-            let refused = here.check(Some(&route)).map_err(|it| it.message().to_owned());
+            let refused = here.check(Some(&route), caller).map_err(|it| it.message().to_owned());
             assert!(refused.as_ref().is_err_and(|it| it.contains(expected)), "{refused:?}");
         }
-        assert!(here.check(None).is_err());
+        assert!(here.check(None, one).is_err());
+    }
+
+    #[test]
+    fn a_removed_node_understands_its_refusal() {
+        let cluster = ClusterId(Uuid::from_u128(7));
+        let links = Links::new(cluster, NodeId(3), Arc::new(Tls::new(cluster)));
+        links.heed(&Status::permission_denied("something else"));
+        assert!(!links.removed.is_cancelled());
+        links.heed(&removed(NodeId(3)));
+        assert!(links.removed.is_cancelled());
     }
 }

@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// The version this build writes, and the only one it reads.
 const VERSION: u8 = 1;
@@ -39,6 +40,16 @@ pub enum CodecError {
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     let mut bytes = vec![VERSION];
     bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
+        .map_err(CodecError::Encode)?;
+    Ok(bytes)
+}
+
+/// Like [`encode`], for what must not stay in memory. `capacity` is at least what it takes, so that the buffer is never
+/// moved and left behind.
+pub(crate) fn encode_wiped<T: Serialize>(value: &T, capacity: usize) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    bytes.push(VERSION);
+    bincode::serde::encode_into_std_write(value, &mut *bytes, bincode::config::standard())
         .map_err(CodecError::Encode)?;
     Ok(bytes)
 }

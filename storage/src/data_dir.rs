@@ -1,5 +1,7 @@
 //! The data folder: whose it is, that nobody else uses it, and that it is whole.
 
+mod credentials;
+
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -11,13 +13,15 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use crate::{DataDirError, atomic_file, keyring};
+pub use self::credentials::CredentialsFile;
+use crate::{DataDirError, KeyBundle, Keyring, atomic_file};
 
-/// The newest folder format that this build writes and reads.
-const FORMAT: u32 = 1;
+/// The folder format that this build writes and reads. Format 1 had no certificates and was never released.
+const FORMAT: u32 = 2;
 
 const IDENTITY: &str = "identity.json";
 const KEYRING: &str = "keyring";
+const CREDENTIALS: &str = "node.pem";
 const LOCK: &str = "lock";
 const LOG: &str = "log";
 const STATE: &str = "state";
@@ -73,7 +77,7 @@ pub struct VacantDir {
 pub struct DataDir {
     path: PathBuf,
     identity: Identity,
-    key: [u8; 32],
+    keyring: Keyring,
     complete: bool,
     _lock: Flock<File>,
 }
@@ -139,7 +143,7 @@ impl DataDir {
             return Err(missing(part));
         }
         Ok(Folder::Node(Self {
-            key: keyring::read(&path.join(KEYRING))?,
+            keyring: Keyring::load(&path.join(KEYRING), file.cluster)?,
             identity: Identity {
                 cluster: file.cluster,
                 node: file.node,
@@ -156,16 +160,22 @@ impl DataDir {
         self.identity
     }
 
-    /// The cluster key.
+    /// The cluster's keys.
     #[must_use]
-    pub fn key(&self) -> [u8; 32] {
-        self.key
+    pub fn keyring(&self) -> Keyring {
+        self.keyring.clone()
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the node proves with who it is.
+    #[must_use]
+    pub fn credentials(&self) -> CredentialsFile {
+        CredentialsFile::new(self.path.join(CREDENTIALS))
     }
 
     pub(crate) fn log_dir(&self) -> PathBuf {
@@ -204,14 +214,27 @@ impl fmt::Debug for DataDir {
 }
 
 impl VacantDir {
-    /// Makes it the folder of this node. Both files are synced before this returns, the identity last.
-    pub fn claim(self, identity: Identity, key: [u8; 32]) -> Result<DataDir, DataDirError> {
-        keyring::write(&self.path.join(KEYRING), &key)?;
+    /// Makes it the folder of this node, with keys drawn for a new cluster, or with keys and credentials handed over by
+    /// one. All files are synced before this returns, the identity last.
+    pub fn claim(
+        self,
+        identity: Identity,
+        keys: &KeyBundle,
+        credentials: Option<&[u8]>,
+    ) -> Result<DataDir, DataDirError> {
+        let keyring = Keyring::create(&self.path.join(KEYRING), identity.cluster, keys);
+        let keyring = keyring.map_err(|source| DataDirError::Keyring {
+            path: self.path.clone(),
+            source,
+        })?;
+        if let Some(content) = credentials {
+            CredentialsFile::new(self.path.join(CREDENTIALS)).write(content)?;
+        }
         write_identity(&self.path, identity, false)?;
         Ok(DataDir {
             path: self.path,
             identity,
-            key,
+            keyring,
             complete: false,
             _lock: self.lock,
         })
@@ -235,10 +258,12 @@ fn require_vacant(path: &Path, found: &[String]) -> Result<(), DataDirError> {
     let ours = [
         LOCK,
         KEYRING,
+        CREDENTIALS,
         HOST,
         RESERVE,
         "identity.tmp",
         "keyring.tmp",
+        "node.tmp",
         "lost+found",
     ];
     match found.iter().find(|name| !ours.contains(&name.as_str())) {
@@ -287,6 +312,13 @@ fn read_identity(path: &Path) -> Result<IdentityFile, DataDirError> {
         reason: it.to_string(),
     };
     let FormatOnly { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if format < FORMAT {
+        return Err(DataDirError::Older {
+            path: path.to_owned(),
+            found: format,
+            known: FORMAT,
+        });
+    }
     if format > FORMAT {
         return Err(DataDirError::Newer {
             path: path.to_owned(),

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use model::ClusterId;
 use thiserror::Error;
 
-use crate::CodecError;
+use crate::{CodecError, KeyringError};
 
 /// Why a data folder cannot be used. Each names the folder and the remedy.
 #[derive(Debug, Error)]
@@ -42,6 +43,41 @@ pub enum DataDirError {
         /// Its format.
         found: u32,
         /// The newest this build knows.
+        known: u32,
+    },
+    /// The keys are of another cluster.
+    #[error(
+        "{path} holds the keys of cluster {found}, and this folder belongs to cluster {expected}: put the right keyring \
+         back, or else empty the folder and join again as a new node"
+    )]
+    ForeignKeyring {
+        /// The file.
+        path: PathBuf,
+        /// Whose keys.
+        found: ClusterId,
+        /// Whose folder.
+        expected: ClusterId,
+    },
+    /// The keys cannot be put there.
+    #[error("cannot make the keyring in {path}")]
+    Keyring {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: KeyringError,
+    },
+    /// A version before the first release wrote it.
+    #[error(
+        "{path} was written in format {found} by a version before the first release, and this build reads format {known} \
+         only: empty the folder and start again"
+    )]
+    Older {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The oldest this build knows.
         known: u32,
     },
     /// A part is missing. What is left must not be used: a node that forgot its votes breaks its cluster.

@@ -3,7 +3,8 @@
 //! ```text
 //! <data folder>/
 //!   identity.json   which node of which cluster this is, and in which format
-//!   keyring         the cluster key, mode 0600
+//!   keyring         the cluster's keys, in the open or under a passphrase, mode 0600          Keyring
+//!   node.pem        the node's own key and its certificate, mode 0600
 //!   lock            held while a daemon runs here
 //!   log/            the raft log, every write synced          LogStore
 //!   state/          the replicated state, replayed from the log after a crash          StateStore
@@ -17,18 +18,23 @@ mod atomic_file;
 mod codec;
 mod data_dir;
 mod error;
+mod harden;
 mod keyring;
 mod log_store;
 mod open;
 mod room;
+mod seal;
 mod snapshot;
 mod state_store;
 
 pub use codec::{CodecError, decode, encode};
-pub use data_dir::{DataDir, Folder, Identity, VacantDir};
+pub use data_dir::{CredentialsFile, DataDir, Folder, Identity, VacantDir};
 pub use error::{DataDirError, StorageError};
+pub use harden::{HardenError, harden};
+pub use keyring::{Import, KeyBundle, Keyring, KeyringError, KeyringStatus};
 pub use log_store::{Flushed, LogBounds, LogStore};
 pub use open::{OpenError, Stores};
 pub use room::{DiskFull, Room};
+pub use seal::{SealError, seal_context, secret_context};
 pub use snapshot::{Snapshot, SnapshotHeader, Snapshots, Staged};
 pub use state_store::{Meta, StateStore};

@@ -12,14 +12,24 @@ const LAG_MAX: u64 = 1_000;
 /// What the leader sees.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
+    /// Who plans.
+    pub(super) leader: u64,
+    /// Whether the leader is to do no work any more.
+    pub(super) is_draining: bool,
     /// The nodes of the replicated state, and how they are reached.
     pub(super) wanted: BTreeMap<u64, Peer>,
+    /// Members that were removed from the state.
+    pub(super) removed: BTreeSet<u64>,
     /// The members of consensus, and how they are thought to be reached.
     pub(super) members: BTreeMap<u64, Peer>,
     /// Those who vote.
     pub(super) voters: BTreeSet<u64>,
-    /// Those who do not.
+    /// The voters that have not been heard of for so long that they are given up.
+    pub(super) dead: BTreeSet<u64>,
+    /// Those who do not vote.
     pub(super) candidates: Vec<Candidate>,
+    /// The other voters that could lead, the best first.
+    pub(super) successors: Vec<u64>,
 }
 
 /// A learner.
@@ -39,11 +49,15 @@ pub(super) enum Step {
     AddLearner(u64, Peer),
     /// A member is reached elsewhere now.
     SetPeer(u64, Peer),
-    /// Give learners a vote.
-    AddVoters(BTreeSet<u64>),
+    /// These shall vote, and nobody else. Who did and does no longer goes on as a learner.
+    SetVoters(BTreeSet<u64>),
+    /// These learners are members no longer.
+    Remove(BTreeSet<u64>),
+    /// Another shall lead, because this node is to go or to rest.
+    HandOver(u64),
 }
 
-/// The next step towards a membership of all nodes with as many voters as the healthy ones allow.
+/// The next step towards a membership of all nodes, in which as many failures can be survived as the healthy ones allow.
 pub(super) fn next(view: &View) -> Option<Step> {
     for (id, peer) in &view.wanted {
         match view.members.get(id) {
@@ -52,18 +66,68 @@ pub(super) fn next(view: &View) -> Option<Step> {
             Some(_) => {}
         }
     }
+    let leaves = view.removed.contains(&view.leader);
+    if let Some(successor) = view.successors.first().filter(|_| leaves || view.is_draining) {
+        return Some(Step::HandOver(*successor));
+    }
+    let idle: BTreeSet<u64> = view.removed.difference(&view.voters).copied().collect();
+    if !idle.is_empty() {
+        return Some(Step::Remove(idle));
+    }
+    let voters = voters(view);
+    (voters != view.voters).then_some(Step::SetVoters(voters))
+}
+
+/// Who should vote. Only what survives more failures than today is worth a change, or what a removed node has to leave.
+fn voters(view: &View) -> BTreeSet<u64> {
+    // A leader cannot leave before there is somebody to lead.
+    let must_go = |id: &u64| view.removed.contains(id) && *id != view.leader;
+    let stays: BTreeSet<u64> = view.voters.iter().copied().filter(|id| !must_go(id)).collect();
     let mut ready: Vec<u64> = view
         .candidates
         .iter()
-        .filter(|it| is_ready(it))
+        .filter(|it| is_ready(it) && !view.removed.contains(&it.id))
         .map(|it| it.id)
         .collect();
     ready.sort_unstable();
-    let target = VOTERS
-        .into_iter()
-        .find(|target| *target <= view.voters.len() + ready.len())?;
-    let missing = target.saturating_sub(view.voters.len());
-    (missing > 0).then(|| Step::AddVoters(ready.into_iter().take(missing).collect()))
+    // The leader first, then who votes already, then learners: as little change as possible.
+    let alive = stays.iter().filter(|id| !view.dead.contains(id) && **id != view.leader);
+    let pool: Vec<u64> = [view.leader].iter().chain(alive).chain(&ready).copied().collect();
+    let is_alive = |id: &u64| pool.contains(id);
+
+    // As many as today, with learners in the place of those that are dead.
+    let (healthy, dead): (Vec<u64>, Vec<u64>) = stays.iter().partition(|id| is_alive(id));
+    let kept = dead.iter().skip(ready.len().min(dead.len()));
+    let substitutes = ready.iter().take(dead.len());
+    let repaired: BTreeSet<u64> = healthy.iter().chain(substitutes).chain(kept).copied().collect();
+
+    let sizes = VOTERS.into_iter().filter(|size| *size <= pool.len());
+    let fresh = sizes.map(|size| pool.iter().take(size).copied().collect());
+    let is_odd = |set: &BTreeSet<u64>| set.len() % 2 == 1;
+    let mut best = view.voters.clone();
+    let mut spare = if stays == view.voters {
+        Some(tolerance(&best, is_alive))
+    } else {
+        None
+    };
+    for set in [repaired].into_iter().filter(is_odd).chain(fresh) {
+        let would = tolerance(&set, is_alive);
+        if spare.is_none_or(|now| would > now) {
+            (best, spare) = (set, Some(would));
+        }
+    }
+    if best == view.voters && view.removed.contains(&view.leader) && view.successors.is_empty() {
+        // Two voters for a moment, so that the other can take over.
+        best.extend(ready.first());
+    }
+    best
+}
+
+/// How many more of these voters may fail; negative if there are too few already.
+fn tolerance(voters: &BTreeSet<u64>, is_alive: impl Fn(&u64) -> bool) -> i64 {
+    let count = |it: usize| i64::try_from(it).unwrap_or(i64::MAX);
+    let alive = voters.iter().filter(|id| is_alive(id)).count();
+    count(alive) - count(voters.len() / 2 + 1)
 }
 
 fn is_ready(candidate: &Candidate) -> bool {
@@ -71,67 +135,4 @@ fn is_ready(candidate: &Candidate) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(id: u64) -> Peer {
-        Peer {
-            name: format!("node-{id}"),
-            address: format!("10.0.0.{id}:7000"),
-        }
-    }
-
-    /// All of `nodes` are members; the first `voters` of them vote, the others are healthy and caught up.
-    fn view(nodes: u64, voters: u64) -> View {
-        let members: BTreeMap<u64, Peer> = (1..=nodes).map(|id| (id, peer(id))).collect();
-        View {
-            wanted: members.clone(),
-            members,
-            voters: (1..=voters).collect(),
-            candidates: (voters + 1..=nodes)
-                .map(|id| Candidate {
-                    id,
-                    is_healthy: true,
-                    lag: Some(0),
-                })
-                .collect(),
-        }
-    }
-
-    fn voters(ids: impl IntoIterator<Item = u64>) -> Option<Step> {
-        Some(Step::AddVoters(ids.into_iter().collect()))
-    }
-
-    #[test]
-    fn the_number_of_voters_is_always_odd() {
-        assert_eq!(next(&view(1, 1)), None);
-        assert_eq!(next(&view(2, 1)), None, "two voters survive no more than one");
-        assert_eq!(next(&view(3, 1)), voters([2, 3]));
-        assert_eq!(next(&view(4, 3)), None);
-        assert_eq!(next(&view(5, 3)), voters([4, 5]));
-        assert_eq!(next(&view(9, 1)), voters(2..=7));
-        assert_eq!(next(&view(9, 7)), None);
-    }
-
-    #[test]
-    fn nodes_that_are_ill_or_behind_get_no_vote() {
-        let mut ill = view(3, 1);
-        ill.candidates[0].is_healthy = false;
-        assert_eq!(next(&ill), None);
-        let mut behind = view(4, 1);
-        behind.candidates[1].lag = Some(LAG_MAX + 1);
-        assert_eq!(next(&behind), voters([2, 4]));
-        behind.candidates[2].lag = None;
-        assert_eq!(next(&behind), None);
-    }
-
-    #[test]
-    fn members_come_before_votes() {
-        let mut new = view(3, 1);
-        new.wanted.insert(4, peer(4));
-        assert_eq!(next(&new), Some(Step::AddLearner(4, peer(4))));
-        let mut moved = view(3, 1);
-        moved.wanted.insert(2, peer(20));
-        assert_eq!(next(&moved), Some(Step::SetPeer(2, peer(20))));
-    }
-}
+mod tests;

@@ -7,25 +7,26 @@ use std::time::{Duration, Instant};
 use model::{ClusterId, NodeDraft, NodeId};
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
-use storage::{Room, Snapshots};
+use storage::{CredentialsFile, Keyring, Room, Snapshots};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
 
 use crate::leases::LeaseBook;
 use crate::publish::Published;
 use crate::read::Rounds;
-use crate::transport::Links;
+use crate::tls::Tls;
+use crate::transport::{Links, Purpose};
 use crate::types::{Metrics, Raft};
-use crate::{Leadership, Member, Role, Status, Timing, autopilot};
-
-/// How long a leader that is stopping waits for its successor.
-const HAND_OVER_LIMIT: Duration = Duration::from_secs(1);
+use crate::{Leadership, Member, Role, Status, Timing, Unavailable, autopilot, transport};
 
 /// What the tasks of one node share.
 pub(crate) struct Core {
     pub(crate) cluster: ClusterId,
     pub(crate) node: NodeId,
-    pub(crate) key: [u8; 32],
+    pub(crate) keyring: Keyring,
+    pub(crate) credentials: CredentialsFile,
+    pub(crate) tls: Arc<Tls>,
     pub(crate) draft: NodeDraft,
     pub(crate) timing: Timing,
     pub(crate) raft: Raft,
@@ -48,6 +49,30 @@ impl Core {
     /// A copy of openraft's metrics, which must never be kept borrowed.
     pub(crate) fn metrics(&self) -> Metrics {
         self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// Whether a node was a member once and is one no longer. One of whom this node has not heard yet is not: ids are
+    /// counted upwards and never used twice, and a certificate is given to members only.
+    pub(crate) fn is_removed(&self, node: NodeId) -> bool {
+        let state = self.published.state();
+        let was_given = state.cluster().is_some_and(|it| node < it.next_node);
+        if !was_given || state.node(node).is_some() {
+            return false;
+        }
+        self.metrics()
+            .membership_config
+            .membership()
+            .get_node(&node.0)
+            .is_none()
+    }
+
+    /// See [`crate::Cluster::channel_to`].
+    pub(super) fn channel_to(&self, node: NodeId) -> Result<Channel, Unavailable> {
+        let known = self.published.state().node(node).map(|it| it.peer_addr.to_string());
+        let address = known.or_else(|| self.links.address_of(node.0));
+        let address = address.ok_or_else(|| Unavailable(format!("node {node} is not known")))?;
+        let link = self.links.to(node.0, &address, Purpose::Others);
+        link.channel().map_err(|it| Unavailable(transport::describe(&it)))
     }
 
     pub(super) fn staleness(&self) -> Option<Duration> {
@@ -109,44 +134,10 @@ impl Core {
             None => std::future::pending().await,
         }
     }
-
-    /// Makes the voter that is furthest the leader, if this node leads.
-    pub(super) async fn hand_over(&self) {
-        let mut leadership = self.leadership.clone();
-        if !leadership.borrow_and_update().is_self {
-            return;
-        }
-        let metrics = self.metrics();
-        let Some(leases) = self.leases.read() else { return };
-        let is_alive = |id: &u64| {
-            leases
-                .by_node
-                .get(&NodeId(*id))
-                .is_some_and(|it| it.renewed.elapsed() < self.timing.lease_renewal * 3)
-        };
-        let others = metrics
-            .membership_config
-            .voter_ids()
-            .filter(|id| *id != self.node.0 && is_alive(id));
-        let Some(successor) = others.max_by_key(|id| matched(&metrics, *id)) else {
-            return;
-        };
-        if let Err(error) = self.raft.trigger().transfer_leader(successor).await {
-            tracing::warn!(%error, successor, "cannot hand leadership over");
-            return;
-        }
-        let gone = leadership.wait_for(|it| !it.is_self);
-        if tokio::time::timeout(HAND_OVER_LIMIT, gone).await.is_err() {
-            tracing::warn!(
-                successor,
-                "nobody took leadership over in time; the others will elect a leader"
-            );
-        }
-    }
 }
 
 /// The last entry that a member is known to have, if this node leads.
-fn matched(metrics: &Metrics, id: u64) -> Option<u64> {
+pub(super) fn matched(metrics: &Metrics, id: u64) -> Option<u64> {
     Some(metrics.replication.as_ref()?.get(&id)?.as_ref()?.index)
 }
 

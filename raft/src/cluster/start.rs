@@ -1,19 +1,20 @@
 //! Starting a node: open what it remembers, or make it, and set the tasks going.
 
 mod assemble;
+mod certificates;
 mod found;
 
 use std::path::Path;
 use std::time::Duration;
 
-use model::{Actor, ClusterId, Command, NodeId};
-use ring::rand::{SecureRandom, SystemRandom};
-use storage::{DataDir, Folder, Identity};
+use model::{Actor, ClusterId, Command, Kind, NodeId, Rejection};
+use storage::{DataDir, Folder, Identity, KeyBundle};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::Cluster;
-use crate::{Config, Start, StartError, SubmitError, join};
+use crate::join::{self, Admission};
+use crate::{Config, Start, StartError, SubmitError};
 
 /// Consensus has threads of its own, so that no other work of the daemon can delay a heartbeat.
 const THREADS: usize = 2;
@@ -59,8 +60,13 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
     let dir = match folder {
         Folder::Node(dir) => dir,
         Folder::Vacant(vacant) => {
-            let (identity, key) = identify(&config).await?;
-            blocking(move || Ok(vacant.claim(identity, key)?)).await?
+            let admission = identify(&config).await?;
+            blocking(move || {
+                let credentials = admission.credentials.map(|it| it.encode());
+                let credentials = credentials.as_ref().map(|it| it.as_slice());
+                Ok(vacant.claim(admission.identity, &admission.keys, credentials)?)
+            })
+            .await?
         }
     };
     let founds = matches!(config.start, Start::New { .. }) && dir.identity().node == FIRST;
@@ -70,7 +76,7 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
     } else {
         Ok(())
     };
-    if let Err(error) = done {
+    if let Err(error) = done.and_then(|()| certificates::check(&cluster.core)) {
         cluster.stop().await;
         return Err(error);
     }
@@ -85,22 +91,18 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
 }
 
 /// Who a node without a past is to be.
-async fn identify(config: &Config) -> Result<(Identity, [u8; 32]), StartError> {
+async fn identify(config: &Config) -> Result<Admission, StartError> {
     match &config.start {
         Start::Existing => Err(StartError::NoNode {
             path: config.data_dir.clone(),
         }),
         Start::New { .. } => {
-            let mut key = [0; 32];
-            let filled = SystemRandom::new().fill(&mut key);
-            filled.map_err(|_| StartError::Setup("the operating system gives no random numbers".to_owned()))?;
-            Ok((
-                Identity {
-                    cluster: ClusterId(Uuid::new_v4()),
-                    node: FIRST,
-                },
-                key,
-            ))
+            let cluster = ClusterId(Uuid::new_v4());
+            Ok(Admission {
+                identity: Identity { cluster, node: FIRST },
+                keys: KeyBundle::generate(cluster)?,
+                credentials: None,
+            })
         }
         Start::Join { addr, token } => join::ask(addr, token, &config.draft).await,
     }
@@ -121,6 +123,10 @@ impl Cluster {
             let command = Command::StartNode(core.node, core.draft.clone());
             match self.submit(Actor::System, command).await {
                 Ok(_) => return,
+                Err(SubmitError::Rejected(Rejection::NotFound { kind: Kind::Node, .. })) => {
+                    core.links.set_removed();
+                    return;
+                }
                 Err(SubmitError::Rejected(rejection)) => {
                     tracing::error!(
                         error = &rejection as &dyn std::error::Error,

@@ -1,18 +1,18 @@
-//! What followers ask of the leader, and strangers of anybody.
+//! What followers ask of the leader.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use model::{NodeId, OperationId};
+use model::NodeId;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::cluster::Core;
-use crate::join;
 use crate::propose::Proposed;
 use crate::proto;
 use crate::proto::cluster_server::Cluster;
+use crate::{TransferError, error};
 
 /// Answers requests of other nodes.
 pub(super) struct ClusterService {
@@ -29,13 +29,12 @@ impl ClusterService {
 impl Cluster for ClusterService {
     async fn forward(&self, request: Request<proto::ForwardRequest>) -> Result<Response<proto::ForwardReply>, Status> {
         use proto::forward_reply::Result as Wire;
+        let caller = request.extensions().get().copied();
         let request = request.into_inner();
-        self.core.links.check(request.route.as_ref())?;
-        let operation = OperationId(uuid(&request.operation)?);
-        let actor = storage::decode(&request.actor).map_err(unreadable)?;
-        let command = storage::decode(&request.command).map_err(unreadable)?;
+        self.core.links.check(request.route.as_ref(), caller)?;
+        let submission = storage::decode(&request.submission).map_err(unreadable)?;
         let limit = Duration::from_millis(u64::from(request.limit_millis));
-        let result = match self.core.propose_here(operation, actor, command, limit).await {
+        let result = match self.core.propose_here(submission, limit).await {
             Proposed::Decided { index, result } => Wire::Decided(proto::Decided {
                 index,
                 result: encoded(&result)?,
@@ -52,7 +51,8 @@ impl Cluster for ClusterService {
         request: Request<proto::ReadIndexRequest>,
     ) -> Result<Response<proto::ReadIndexReply>, Status> {
         use proto::read_index_reply::Result as Wire;
-        self.core.links.check(request.into_inner().route.as_ref())?;
+        let caller = request.extensions().get().copied();
+        self.core.links.check(request.into_inner().route.as_ref(), caller)?;
         let leader = self.core.leadership.borrow().leader.map(|it| it.0);
         let result = match self.core.leader_reads.ask().await {
             Ok(index) => {
@@ -72,14 +72,10 @@ impl Cluster for ClusterService {
         request: Request<proto::HeartbeatRequest>,
     ) -> Result<Response<proto::HeartbeatReply>, Status> {
         use proto::heartbeat_reply::Result as Wire;
+        let caller = request.extensions().get().copied();
         let request = request.into_inner();
-        self.core.links.check(request.route.as_ref())?;
-        let source = request.route.map_or(0, |it| it.source);
-        let result = if self
-            .core
-            .leases
-            .renew(NodeId(source), uuid(&request.boot)?, Instant::now())
-        {
+        let source = self.core.links.check(request.route.as_ref(), caller)?;
+        let result = if self.core.leases.renew(source, uuid(&request.boot)?, Instant::now()) {
             Wire::Renewed(proto::Blank {})
         } else {
             Wire::NotLeader(proto::NotLeader {
@@ -89,8 +85,37 @@ impl Cluster for ClusterService {
         Ok(Response::new(proto::HeartbeatReply { result: Some(result) }))
     }
 
-    async fn join(&self, request: Request<proto::JoinRequest>) -> Result<Response<proto::JoinReply>, Status> {
-        join::admit(&self.core, request.into_inner()).await.map(Response::new)
+    async fn hand_over(
+        &self,
+        request: Request<proto::HandOverRequest>,
+    ) -> Result<Response<proto::HandOverReply>, Status> {
+        let caller = request.extensions().get().copied();
+        let request = request.into_inner();
+        self.core.links.check(request.route.as_ref(), caller)?;
+        let done = match request.to {
+            Some(to) => self.core.hand_over_to(NodeId(to)).await,
+            None => match self.core.hand_over().await {
+                Some(done) => done,
+                None => return Err(Status::unavailable("this node does not lead")),
+            },
+        };
+        match done {
+            Ok(leader) => Ok(Response::new(proto::HandOverReply { leader: leader.0 })),
+            Err(TransferError::Refused(reason)) => Err(Status::failed_precondition(reason)),
+            Err(TransferError::Unavailable(reason)) => Err(Status::unavailable(reason)),
+        }
+    }
+
+    async fn renew(&self, request: Request<proto::RenewRequest>) -> Result<Response<proto::RenewReply>, Status> {
+        let caller = request.extensions().get().copied();
+        let request = request.into_inner();
+        let caller = self.core.links.check(request.route.as_ref(), caller)?;
+        let certify = self.core.certify(&request.key_request, caller);
+        let (certificate, authority) = certify.map_err(|it| Status::failed_precondition(error::chain(&it)))?;
+        Ok(Response::new(proto::RenewReply {
+            certificate: Bytes::copy_from_slice(&certificate),
+            authority: Bytes::copy_from_slice(&authority),
+        }))
     }
 }
 

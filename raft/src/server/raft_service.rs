@@ -7,6 +7,7 @@ use openraft::base::BoxStream;
 use openraft::raft::{TransferLeaderError, TransferLeaderRequest};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::Caller;
 use crate::cluster::Core;
 use crate::proto;
 use crate::proto::raft_server::Raft;
@@ -34,7 +35,8 @@ impl Raft for RaftService {
         request: Request<Streaming<proto::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
         let failure = Failure::default();
-        let requests = accepted(self.core.clone(), request.into_inner(), failure.clone());
+        let caller = request.extensions().get().copied();
+        let requests = accepted(self.core.clone(), caller, request.into_inner(), failure.clone());
         let contact = self.core.clone();
         let answers = self.core.raft.stream_append(requests).map(move |answer| match answer {
             Ok(answer) => {
@@ -51,8 +53,9 @@ impl Raft for RaftService {
     }
 
     async fn vote(&self, request: Request<proto::VoteRequest>) -> Result<Response<proto::VoteReply>, Status> {
+        let caller = request.extensions().get().copied();
         let request = request.into_inner();
-        self.core.links.check(request.route.as_ref())?;
+        self.core.links.check(request.route.as_ref(), caller)?;
         let reply = self
             .core
             .raft
@@ -63,8 +66,9 @@ impl Raft for RaftService {
     }
 
     async fn pre_vote(&self, request: Request<proto::VoteRequest>) -> Result<Response<proto::VoteReply>, Status> {
+        let caller = request.extensions().get().copied();
         let request = request.into_inner();
-        self.core.links.check(request.route.as_ref())?;
+        self.core.links.check(request.route.as_ref(), caller)?;
         let reply = self
             .core
             .raft
@@ -78,6 +82,7 @@ impl Raft for RaftService {
         &self,
         request: Request<Streaming<proto::SnapshotChunk>>,
     ) -> Result<Response<proto::SnapshotReply>, Status> {
+        let caller = request.extensions().get().copied();
         let mut chunks = request.into_inner();
         let Some(proto::SnapshotChunk {
             part: Some(Part::Start(start)),
@@ -85,7 +90,7 @@ impl Raft for RaftService {
         else {
             return Err(Status::invalid_argument("a snapshot must begin with what it is"));
         };
-        self.core.links.check(start.route.as_ref())?;
+        self.core.links.check(start.route.as_ref(), caller)?;
         let (vote, meta) = start.parts().map_err(malformed)?;
         let mut staged = self.core.snapshots.stage().map_err(disk)?;
         while let Some(chunk) = chunks.message().await? {
@@ -123,8 +128,9 @@ impl Raft for RaftService {
         request: Request<proto::TransferRequest>,
     ) -> Result<Response<proto::TransferReply>, Status> {
         use proto::transfer_reply::Result as Wire;
+        let caller = request.extensions().get().copied();
         let request = request.into_inner();
-        self.core.links.check(request.route.as_ref())?;
+        self.core.links.check(request.route.as_ref(), caller)?;
         let from = request.from_leader.ok_or(malformed(proto::Malformed("vote")))?.into();
         let request = TransferLeaderRequest::new(from, request.to, request.last_log_id.map(Into::into));
         let result = match self.core.raft.handle_transfer_leader(request).await.map_err(stopped)? {
@@ -159,12 +165,13 @@ impl Failure {
 /// The requests of a stream, up to the first that is broken or not meant for this node.
 fn accepted(
     core: Arc<Core>,
+    caller: Option<Caller>,
     incoming: Streaming<proto::AppendRequest>,
     failure: Failure,
 ) -> impl Stream<Item = AppendRequest> + Send + 'static {
     let checked = incoming.map(move |request| {
         let request = request?;
-        core.links.check(request.route.as_ref())?;
+        core.links.check(request.route.as_ref(), caller)?;
         AppendRequest::try_from(request).map_err(malformed)
     });
     checked.scan(failure, |failure, request| {

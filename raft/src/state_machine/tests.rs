@@ -3,7 +3,7 @@
 use model::ClusterId;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
-use storage::{DataDir, Folder, Identity, Stores};
+use storage::{DataDir, Folder, Identity, KeyBundle, Stores};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -21,7 +21,8 @@ fn stores(dir: &TempDir) -> Stores {
     let Ok(Folder::Vacant(vacant)) = DataDir::open(&dir.path().join("data")) else {
         panic!("the folder is new")
     };
-    let mut dir = vacant.claim(identity, [0; 32]).expect("the folder is new");
+    let keys = KeyBundle::generate(identity.cluster).expect("keys can be drawn");
+    let mut dir = vacant.claim(identity, &keys, None).expect("the folder is new");
     dir.open_stores().expect("the folder is new")
 }
 

@@ -1,6 +1,7 @@
 //! Nodes for tests.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use model::{AccountId, Actor, ByteCount, Capacity, Command, Millicores, NodeDraft, ProjectDraft, Timestamp};
@@ -91,6 +92,11 @@ impl Cast {
         self.nodes[index].boot
     }
 
+    /// The data folder of a node.
+    pub fn folder(&self, index: usize) -> PathBuf {
+        self.nodes[index].folder.path().join("data")
+    }
+
     /// Stops all.
     pub async fn stop(&mut self) {
         for seat in &mut self.nodes {
@@ -139,7 +145,7 @@ pub fn admin(cluster: &Cluster) -> AccountId {
 
 /// A join token.
 pub async fn token(cluster: &Cluster) -> String {
-    let token = "a token for tests".to_owned();
+    let token = token_text(cluster);
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
     let command = Command::CreateJoinToken {
@@ -151,6 +157,13 @@ pub async fn token(cluster: &Cluster) -> String {
         .await
         .expect("an admin may make a token");
     token
+}
+
+/// The text of a join token that the cluster has not heard of.
+pub fn token_text(cluster: &Cluster) -> String {
+    let state = cluster.local();
+    let authority = &state.cluster().expect("it was founded").authority;
+    format!("gobj_secret_{}", hex::encode(digest(&SHA256, &authority.certificate)))
 }
 
 /// A command that makes a project.

@@ -1,4 +1,4 @@
-use model::{AccountId, Project, ProjectId, Resource, Revision, Timestamp};
+use model::{AccountId, ConfigId, Project, ProjectId, Resource, Revision, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::*;
@@ -10,6 +10,8 @@ fn state(projects: u128) -> State {
         id: ProjectId(Uuid::from_u128(id)),
         account: AccountId(Uuid::from_u128(1)),
         name: format!("project {id}"),
+        default_config: ConfigId(Uuid::from_u128(2)),
+        default_secret: SecretId(Uuid::from_u128(3)),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
         revision: Revision(1),

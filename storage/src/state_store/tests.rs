@@ -1,4 +1,4 @@
-use model::{AccountId, Project, ProjectId};
+use model::{AccountId, ConfigId, Project, ProjectId, SecretId};
 use uuid::Uuid;
 
 use super::*;
@@ -8,6 +8,8 @@ fn project(id: u128, name: &str) -> Project {
         id: ProjectId(Uuid::from_u128(id)),
         account: AccountId(Uuid::from_u128(1)),
         name: name.to_owned(),
+        default_config: ConfigId(Uuid::from_u128(2)),
+        default_secret: SecretId(Uuid::from_u128(3)),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
         revision: Revision(1),

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{blocking, store_error};
+use super::{blocking, certificates, store_error};
 use crate::cluster::core::Contact;
 use crate::cluster::stop::Lifeline;
 use crate::cluster::{Cluster, Core};
@@ -22,7 +22,7 @@ use crate::read::Rounds;
 use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
-use crate::{Config, Leadership, StartError, Timing, autopilot, heartbeat, server};
+use crate::{Config, Leadership, StartError, Timing, autopilot, heartbeat, renewal, server};
 
 /// Whole snapshots pass in this time, or are begun again.
 const SNAPSHOT_MILLIS: u64 = 120_000;
@@ -33,10 +33,14 @@ const LOOK_AT_DISK: Duration = Duration::from_millis(200);
 /// Log entries are purged in lots of this many, because each purge leaves a mark that reads must skip.
 const PURGE_LOT: u64 = 256;
 
+/// What a node ends with that is no longer a member.
+const REMOVED: &str = "this node was removed from the cluster; to take part again, empty its data folder and join anew";
+
 /// Opens the stores, builds consensus on them and starts every task.
 pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpListener) -> Result<Cluster, StartError> {
     let path = config.data_dir.clone();
-    let (identity, key) = (dir.identity(), dir.key());
+    let (identity, keyring, credentials) = (dir.identity(), dir.keyring(), dir.credentials());
+    let tls = Arc::new(certificates::load(&credentials, identity)?);
     let (dir, stores) = blocking(move || {
         let stores = dir.open_stores().map_err(|error| match error {
             OpenError::DataDir(error) => error.into(),
@@ -52,7 +56,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let buffer = config.timing.watch_buffer;
     let machine = StateMachine::load(Arc::new(stores.state), snapshots.clone(), buffer, hold.clone());
     let (machine, published) = machine.map_err(|it| setup(it.to_string()))?;
-    let links = Links::new(identity.cluster, identity.node);
+    let links = Links::new(identity.cluster, identity.node, tls.clone());
     let settings = Arc::new(settings(config)?);
     let log = RaftLog::new(Arc::new(stores.log), hold);
     let raft = Raft::build(identity.node.0, settings, NetworkFactory(links.clone()), log, machine).await;
@@ -67,7 +71,9 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let core = Arc::new(Core {
         cluster: identity.cluster,
         node: identity.node,
-        key,
+        keyring,
+        credentials,
+        tls,
         draft: config.draft.clone(),
         timing: config.timing.clone(),
         raft,
@@ -96,10 +102,17 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let asked = core.clone();
     until_stopped(boxed(leader_questions.answer(move || asked.clone().leader_round())));
     let served = server::serve(core.clone(), listener, config.services.clone());
+    let served_no_more = failing.clone();
     until_stopped(boxed(async move {
         served.await;
-        failing.send_replace(Some("peers can no longer be served".to_owned()));
+        served_no_more.send_replace(Some("peers can no longer be served".to_owned()));
     }));
+    let expelled = core.clone();
+    until_stopped(boxed(async move {
+        expelled.links.removed().await;
+        failing.send_replace(Some(REMOVED.to_owned()));
+    }));
+    until_stopped(boxed(renewal::run(core.clone())));
     until_stopped(boxed(watch_room(core.clone())));
     until_stopped(boxed(heartbeat::run(core.clone())));
     until_stopped(boxed(autopilot::run(core.clone())));

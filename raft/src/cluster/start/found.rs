@@ -2,12 +2,13 @@
 //! by the next start.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use model::{Actor, Command, Outcome, Rejection};
 use openraft::errors::{InitializeError, RaftError};
 
 use super::FIRST;
+use crate::authority::Authority;
 use crate::cluster::Cluster;
 use crate::types::Peer;
 use crate::{Config, Start, StartError, SubmitError};
@@ -42,10 +43,14 @@ pub(super) async fn found(cluster: &Cluster, config: &Config) -> Result<(), Star
             "the only node of the cluster was not elected in time".to_owned(),
         ));
     }
+    let authority = Authority::create(core.cluster, SystemTime::now())
+        .and_then(|it| it.seal(core.cluster, &core.keyring))
+        .map_err(StartError::Authority)?;
     let bootstrap = Command::Bootstrap {
         cluster: core.cluster,
         admin: admin.clone(),
         key_hash: *key_hash,
+        authority,
     };
     match cluster.submit(Actor::System, bootstrap).await {
         Ok(_) | Err(SubmitError::Rejected(Rejection::AlreadyInitialised)) => {}
