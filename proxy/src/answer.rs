@@ -63,7 +63,7 @@ impl Refusal {
     fn detail(&self) -> String {
         match self {
             Self::BadRequest(what) => (*what).to_owned(),
-            Self::BadHop => "The goblins-hop header was not made by a node of this cluster.".to_owned(),
+            Self::BadHop => "Only the proxies of this cluster name a replica, and always do.".to_owned(),
             Self::NoSuchHost(host) => {
                 format!("No domain {host:?} is known here. Create it with POST /api/domains/, and a route on it.")
             }

@@ -18,7 +18,7 @@ use crate::body::{AnswerBody, Held};
 use crate::flight::Flight;
 use crate::handle::Shared;
 use crate::head::{Client, Head, keep_upgrade};
-use crate::hop;
+use crate::hop::{self, Peers};
 use crate::tunnel;
 use crate::upstream::{Freshness, Lease, Pool, gone};
 
@@ -65,6 +65,10 @@ impl Forwarder {
         }
     }
 
+    pub(crate) fn peers(&self) -> &dyn Peers {
+        &*self.shared.peers
+    }
+
     pub(crate) async fn answer(&self, request: Request<Incoming>, client: Client) -> Response<AnswerBody> {
         self.forward(request, client)
             .await
@@ -95,7 +99,7 @@ impl Forwarder {
 
     fn destination(&self, head: &mut Head, client: Client) -> Result<Destination, Refusal> {
         let table = self.shared.table.load();
-        if let Some(replica) = self.shared.hop.take(&mut head.headers).map_err(|_| Refusal::BadHop)? {
+        if let Some(replica) = hop::take(&mut head.headers, client.is_peer).map_err(|_| Refusal::BadHop)? {
             let target = Target::Local(*table.local.get(&replica).ok_or(Refusal::NotHere)?);
             let backend = Backend {
                 replica,
@@ -197,6 +201,19 @@ impl Forwarder {
         }
     }
 
+    /// A connection to the replica, or to the proxy of its host.
+    async fn lease(&self, backend: Backend, freshness: Freshness) -> io::Result<Lease> {
+        let addr = address(backend.target);
+        let secured = match backend.target {
+            Target::Local(_) => None,
+            Target::Remote(_) => {
+                let peer = self.shared.peers.client(backend.node);
+                Some(peer.ok_or_else(|| io::Error::other("this node has no certificate of its cluster yet"))?)
+            }
+        };
+        self.pool.lease(addr, secured, freshness).await
+    }
+
     async fn exchange(
         &self,
         head: &Head,
@@ -205,7 +222,7 @@ impl Forwarder {
         freshness: Freshness,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let addr = address(backend.target);
-        let mut lease = match self.pool.lease(addr, freshness).await {
+        let mut lease = match self.lease(backend, freshness).await {
             Ok(lease) => lease,
             Err(error) => {
                 self.shared.ejections.eject(addr);
@@ -220,7 +237,7 @@ impl Forwarder {
         let mut request = head.request(body);
         let remote = matches!(backend.target, Target::Remote(_));
         if remote {
-            self.shared.hop.mark(request.headers_mut(), backend.replica);
+            hop::mark(request.headers_mut(), backend.replica);
         }
         let answer = timeout(ANSWER, lease.sender.try_send_request(request));
         let answered = tokio::select! {

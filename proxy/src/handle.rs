@@ -16,23 +16,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ejection::Ejections;
 use crate::flight::Flights;
-use crate::hop::Hop;
+use crate::hop::Peers;
 use crate::worker::{self, Door};
 
 /// Connections that the kernel holds for us while all workers are busy.
 const BACKLOG: i32 = 4096;
 
 /// How a proxy works.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProxyConfig {
-    /// Where it listens for plain HTTP, from clients and from other proxies.
+    /// Where it listens for plain HTTP from clients, and for TLS from other proxies.
     pub http_addr: SocketAddr,
     /// Where it listens for HTTPS, if it does.
     pub https: Option<Https>,
     /// Threads, each with a listener of its own.
     pub workers: usize,
-    /// Shared by all nodes of a cluster; proves that a request was handed over by one of them.
-    pub hop_key: [u8; 32],
+    /// Proves that other proxies belong to the cluster, and this one to them.
+    pub peers: Arc<dyn Peers>,
 }
 
 /// How a proxy serves HTTPS.
@@ -66,7 +66,7 @@ pub(crate) struct Shared {
     pub(crate) table: ArcSwap<RouteTable>,
     pub(crate) flights: Flights,
     pub(crate) ejections: Ejections,
-    pub(crate) hop: Hop,
+    pub(crate) peers: Arc<dyn Peers>,
 }
 
 /// A running proxy. When this is dropped, it stops at once.
@@ -87,7 +87,7 @@ impl ProxyHandle {
             table: ArcSwap::from_pointee(table),
             flights: Flights::default(),
             ejections: Ejections::default(),
-            hop: Hop::new(&config.hop_key),
+            peers: Arc::clone(&config.peers),
         });
         let stop = CancellationToken::new();
         let (alive, ended) = watch::channel(());

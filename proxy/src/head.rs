@@ -29,6 +29,8 @@ pub(crate) struct Client {
     pub(crate) addr: SocketAddr,
     /// Over TLS.
     pub(crate) secure: bool,
+    /// It is the proxy of another node of the cluster.
+    pub(crate) is_peer: bool,
 }
 
 /// A request's head as it is passed on, and what it is routed by.

@@ -1,58 +1,53 @@
-//! Requests that one proxy hands over to another: named by replica, and proven to come from a node of the cluster.
+//! Requests that one proxy hands over to another: over TLS with both ends certified by the cluster, and named by
+//! replica.
+
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::ReplicaId;
-use ring::hmac;
+use model::{NodeId, ReplicaId};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
 use uuid::Uuid;
 
 /// Which replica the request is for.
 pub(crate) const REPLICA: HeaderName = HeaderName::from_static("goblins-replica");
-/// HMAC-SHA256 of the replica's id under the key that the cluster's proxies share, in hexadecimal.
-pub(crate) const PROOF: HeaderName = HeaderName::from_static("goblins-hop");
 /// On an answer: this proxy did not pass the request on, another replica may be tried.
 pub(crate) const REFUSED: HeaderName = HeaderName::from_static("goblins-refused");
 
-/// The key that the cluster's proxies share.
-pub(crate) struct Hop(hmac::Key);
+/// What the proxies of a cluster prove with to each other that they belong to it. Asked for each new connection, so that
+/// a renewed certificate is used at once.
+pub trait Peers: Send + Sync + 'static {
+    /// To take connections of other proxies. It must ask for certificates, and check them. `None` while this node has
+    /// no certificate of its own.
+    fn server(&self) -> Option<Arc<ServerConfig>>;
 
-/// The headers claim a hop that no node of this cluster has made.
+    /// To connect to the proxy of a node, and the name that its certificate must have.
+    fn client(&self, node: NodeId) -> Option<(Arc<ClientConfig>, ServerName<'static>)>;
+
+    /// Which member showed this certificate, which has been checked; `None` if it is none any more.
+    fn member(&self, certificate: &CertificateDer<'_>) -> Option<NodeId>;
+}
+
+/// A request names a replica, and does not come from a proxy of the cluster; or the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forged;
 
-impl Hop {
-    pub(crate) fn new(key: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+/// Names the replica that a request is for.
+pub(crate) fn mark(headers: &mut HeaderMap, replica: ReplicaId) {
+    if let Ok(id) = HeaderValue::from_str(&replica.to_string()) {
+        headers.insert(REPLICA, id);
     }
+}
 
-    /// Marks a request as handed over.
-    pub(crate) fn mark(&self, headers: &mut HeaderMap, replica: ReplicaId) {
-        let tag = hmac::sign(&self.0, replica.0.as_bytes());
-        let text = |it: String| HeaderValue::from_str(&it).ok();
-        if let (Some(id), Some(proof)) = (text(replica.to_string()), text(hex::encode(tag))) {
-            headers.insert(REPLICA, id);
-            headers.insert(PROOF, proof);
+/// The replica of a request that was handed over, and takes the mark off. `None` if it comes from a client.
+pub(crate) fn take(headers: &mut HeaderMap, is_peer: bool) -> Result<Option<ReplicaId>, Forged> {
+    match (headers.remove(REPLICA), is_peer) {
+        (None, false) => Ok(None),
+        (Some(id), true) => {
+            let id = id.to_str().ok().and_then(|it| Uuid::try_parse(it).ok());
+            id.map(|it| Some(ReplicaId(it))).ok_or(Forged)
         }
-    }
-
-    /// The replica of a request that was handed over, and takes the marks off. `None` if it comes from a client.
-    pub(crate) fn take(&self, headers: &mut HeaderMap) -> Result<Option<ReplicaId>, Forged> {
-        let (replica, proof) = (headers.remove(REPLICA), headers.remove(PROOF));
-        let (Some(replica), Some(proof)) = (&replica, &proof) else {
-            // Half a mark is no hop of ours.
-            return if replica.is_none() && proof.is_none() {
-                Ok(None)
-            } else {
-                Err(Forged)
-            };
-        };
-        let replica = replica
-            .to_str()
-            .ok()
-            .and_then(|it| Uuid::try_parse(it).ok())
-            .ok_or(Forged)?;
-        let proof = hex::decode(proof.as_bytes()).map_err(|_| Forged)?;
-        hmac::verify(&self.0, replica.as_bytes(), &proof).map_err(|_| Forged)?;
-        Ok(Some(ReplicaId(replica)))
+        (Some(_), false) | (None, true) => Err(Forged),
     }
 }
 
@@ -61,19 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_has_the_key_makes_a_hop() {
-        let ours = Hop::new(&[1; 32]);
+    fn only_a_peer_names_a_replica_and_it_always_does() {
         let replica = ReplicaId(Uuid::from_u128(5));
         let mut headers = HeaderMap::new();
-        ours.mark(&mut headers, replica);
-        assert_eq!(Hop::new(&[2; 32]).take(&mut headers.clone()), Err(Forged));
-        let mut moved = headers.clone();
-        moved.insert(
-            REPLICA,
-            HeaderValue::from_static("00000000-0000-0000-0000-000000000006"),
-        );
-        assert_eq!(ours.take(&mut moved), Err(Forged));
-        assert_eq!(ours.take(&mut headers), Ok(Some(replica)));
-        assert_eq!(ours.take(&mut headers), Ok(None), "the marks are gone");
+        assert_eq!(take(&mut headers, false), Ok(None));
+        assert_eq!(take(&mut headers, true), Err(Forged));
+        mark(&mut headers, replica);
+        assert_eq!(take(&mut headers.clone(), false), Err(Forged));
+        assert_eq!(take(&mut headers, true), Ok(Some(replica)));
+        assert!(headers.is_empty(), "the mark is gone");
+        headers.insert(REPLICA, HeaderValue::from_static("x"));
+        assert_eq!(take(&mut headers, true), Err(Forged));
     }
 }

@@ -22,3 +22,4 @@ mod upstream;
 mod worker;
 
 pub use handle::{Https, ProxyConfig, ProxyHandle, StartError};
+pub use hop::Peers;

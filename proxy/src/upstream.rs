@@ -5,18 +5,25 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 
 use crate::body::RequestBody;
 
 const CONNECT: Duration = Duration::from_millis(250);
+/// Two round trips and two signatures, on a host that may be busy.
+const HANDSHAKE: Duration = Duration::from_millis(1000);
 /// Unacknowledged for this long, a connection is dead: its host is gone.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 /// Well under what backends allow: some close idle connections after 5 s, and a request must not meet that.
@@ -59,8 +66,18 @@ pub(crate) enum Freshness {
     New,
 }
 
+/// What the other end must prove, and we to it.
+pub(crate) type Secured = (Arc<ClientConfig>, ServerName<'static>);
+
 impl Pool {
-    pub(crate) async fn lease(&self, addr: SocketAddr, freshness: Freshness) -> io::Result<Lease> {
+    /// A connection to this address, over TLS where the other end has to prove something. An address is always asked
+    /// for in the same way: it is a replica's, or a proxy's.
+    pub(crate) async fn lease(
+        &self,
+        addr: SocketAddr,
+        secured: Option<Secured>,
+        freshness: Freshness,
+    ) -> io::Result<Lease> {
         if let Some(sender) = self.idle(addr, freshness) {
             return Ok(Lease {
                 sender,
@@ -72,11 +89,13 @@ impl Pool {
         let stream = connect(addr).await?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        tokio::task::spawn_local(async move {
-            // Whoever waits for an answer on it is told; there is nobody else to tell.
-            let _ = connection.with_upgrades().await;
-        });
+        let sender = match secured {
+            None => speak(stream).await?,
+            Some((config, name)) => {
+                let shaken = timeout(HANDSHAKE, TlsConnector::from(config).connect(name, stream)).await;
+                speak(shaken.unwrap_or_else(|_| Err(late("a TLS handshake", HANDSHAKE)))?).await?
+            }
+        };
         Ok(Lease {
             sender,
             reused: false,
@@ -130,11 +149,27 @@ impl Pool {
     }
 }
 
+async fn speak<S>(stream: S) -> io::Result<SendRequest<RequestBody>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::task::spawn_local(async move {
+        // Whoever waits for an answer on it is told; there is nobody else to tell.
+        let _ = connection.with_upgrades().await;
+    });
+    Ok(sender)
+}
+
 async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer within 250 ms");
     timeout(CONNECT, TcpStream::connect(addr))
         .await
-        .unwrap_or_else(|_| Err(late()))
+        .unwrap_or_else(|_| Err(late("a connection", CONNECT)))
+}
+
+fn late(what: &str, limit: Duration) -> io::Error {
+    let text = format!("no answer to {what} within {} ms", limit.as_millis());
+    io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
 /// Resolves when an address takes no more connections. A host that lost its power closes nothing, so a request that

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +27,8 @@ use crate::upstream::Pool;
 /// How long a client may take for the head of a request, and how long a connection may be idle.
 const HEAD: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The first byte of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
 const SWEEP: Duration = Duration::from_secs(1);
 /// When the process has no more descriptors, the kernel has to be asked again after a moment.
 const BREATH: Duration = Duration::from_millis(20);
@@ -35,7 +38,7 @@ const FAREWELL: Duration = Duration::from_secs(60);
 /// A listener, and how it is spoken to.
 pub(crate) struct Door {
     pub(crate) listener: std::net::TcpListener,
-    /// `None` is plain HTTP.
+    /// `None` is plain HTTP for clients, and TLS for other proxies.
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
@@ -112,18 +115,60 @@ async fn welcome(
 ) {
     // A connection that is gone already fails at its first read.
     let _ = stream.set_nodelay(true);
-    let client = Client {
+    let client = |secure| Client {
         addr,
-        secure: tls.is_some(),
+        secure,
+        is_peer: false,
     };
     match tls {
-        None => converse(stream, client, forwarder, stop).await,
-        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => converse(stream, client, forwarder, stop).await,
-            Ok(Err(error)) => tracing::debug!(%addr, %error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%addr, "a TLS handshake took too long"),
+        Some(tls) => {
+            if let Some(stream) = shake_hands(tls, stream, addr).await {
+                converse(stream, client(true), forwarder, stop).await;
+            }
+        }
+        None => match stop.run_until_cancelled(timeout(HEAD, speaks_tls(&stream))).await {
+            Some(Ok(true)) => welcome_peer(stream, addr, forwarder, stop).await,
+            Some(Ok(false)) => converse(stream, client(false), forwarder, stop).await,
+            // It has not said a word.
+            Some(Err(_)) | None => {}
         },
     }
+}
+
+/// Whether the first byte is that of a TLS handshake (RFC 8446, section 5.1), which no HTTP request begins with.
+async fn speaks_tls(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)) && first[0] == TLS_HANDSHAKE
+}
+
+/// Another proxy: it shows that it belongs to the cluster, or gets no answer.
+async fn welcome_peer(stream: TcpStream, addr: SocketAddr, forwarder: Forwarder, stop: CancellationToken) {
+    let Some(tls) = forwarder.peers().server() else {
+        return tracing::debug!(%addr, "a proxy came before this node had its certificate");
+    };
+    let Some(stream) = shake_hands(TlsAcceptor::from(tls), stream, addr).await else {
+        return;
+    };
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let Some(node) = shown.and_then(|it| forwarder.peers().member(it)) else {
+        return tracing::warn!(%addr, "whoever came as a proxy of this cluster is no member of it");
+    };
+    tracing::trace!(%addr, %node, "another proxy has connected");
+    let client = Client {
+        addr,
+        secure: true,
+        is_peer: true,
+    };
+    converse(stream, client, forwarder, stop).await;
+}
+
+async fn shake_hands(tls: TlsAcceptor, stream: TcpStream, addr: SocketAddr) -> Option<TlsStream<TcpStream>> {
+    match timeout(HANDSHAKE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!(%addr, %error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%addr, "a TLS handshake took too long"),
+    }
+    None
 }
 
 async fn converse<S>(stream: S, client: Client, forwarder: Forwarder, stop: CancellationToken)

@@ -4,20 +4,23 @@ mod backend;
 mod client;
 mod drain;
 mod hop;
+mod peers;
 mod retry;
 mod routing;
 mod tables;
 mod tls;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use crate::peers::FakePeers;
 use model::{NodeId, ReplicaId, Revision, RouteId, ServiceId};
 use planner::{Backend, HostRoutes, PathRoute, RouteTable, Target};
 use proxy::{ProxyConfig, ProxyHandle};
 use uuid::Uuid;
 
-const KEY: [u8; 32] = [7; 32];
+/// All proxies of a test are of one cluster, where it says nothing else.
+static PEERS: LazyLock<Arc<FakePeers>> = LazyLock::new(|| Arc::new(FakePeers::new()));
 const HOST: &str = "web.test";
 
 /// A proxy on a free port.
@@ -27,7 +30,7 @@ fn proxy(table: RouteTable) -> (ProxyHandle, SocketAddr) {
         http_addr: addr,
         https: None,
         workers: 2,
-        hop_key: KEY,
+        peers: PEERS.clone(),
     };
     (ProxyHandle::start(config, table).expect("a free port"), addr)
 }

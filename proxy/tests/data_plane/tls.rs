@@ -12,7 +12,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 use crate::backend::{FakeBackend, reply};
-use crate::{HOST, KEY, free_address, local, table};
+use crate::{HOST, PEERS, free_address, local, table};
 
 /// A proxy that serves HTTPS, and a client configuration that trusts it.
 fn secure(table: RouteTable) -> (ProxyHandle, Https, Arc<ClientConfig>) {
@@ -39,7 +39,7 @@ fn secure(table: RouteTable) -> (ProxyHandle, Https, Arc<ClientConfig>) {
         http_addr: free_address(),
         https: Some(https.clone()),
         workers: 2,
-        hop_key: KEY,
+        peers: PEERS.clone(),
     };
     (
         ProxyHandle::start(config, table).expect("free ports"),
