@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use model::{Assignment, Intent, NodeView, ReplicaId};
 
-pub use backoff::{pull_delay, restart_delay};
+pub use backoff::{pull_delay, restart_delay, settle_time};
 pub use observed::{ContainerState, Failure, Health, ImageState, Instance, Moment, Observed};
 pub use step::{Plan, Step};
 

@@ -11,6 +11,8 @@ use model::{
 
 use crate::{Loads, Obstacle, Placement, place};
 
+/// Items that change within this time of each other make one rollout.
+const QUIET: Duration = Duration::from_millis(500);
 /// How soon a service that is not as wanted is looked at again, besides at each change of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,8 @@ pub fn plan_service(state: &State, id: ServiceId, loads: &mut Option<Loads>, now
 struct Situation<'a> {
     state: &'a State,
     trouble: Option<&'a Reason>,
+    /// When the last item changed that no rollout has brought yet.
+    item_change: Option<Timestamp>,
     /// The newest deployment.
     newest: &'a Deployment,
     /// The deployment whose replicas should run: the newest, or the last good one when the newest has failed.
@@ -63,6 +67,7 @@ impl<'a> Situation<'a> {
         Some(Self {
             state,
             trouble: service.trouble.as_ref(),
+            item_change: service.item_change.as_ref().map(|it| it.at),
             newest,
             target,
             current,
@@ -72,16 +77,36 @@ impl<'a> Situation<'a> {
     }
 
     fn plan(&self, loads: &mut Option<Loads>, now: Timestamp) -> ServicePlan {
+        if let Some(plan) = self.redeploy(now) {
+            return plan;
+        }
         let mut actions = Vec::new();
         let obstacles = self.place_missing(loads, &mut actions);
         self.retire_surplus(&mut actions);
         self.finish(now, &mut actions);
         self.tell_trouble(obstacles, now, &mut actions);
-        let settled = self.ready() >= self.wanted() && self.old.is_empty() && self.lost.is_empty();
         ServicePlan {
             actions,
-            look_again: (!settled).then_some(LOOK_AGAIN),
+            look_again: self.look_again(now),
         }
+    }
+
+    /// Changed items come before everything else: whatever runs now is about to be replaced. Until they have come to
+    /// rest, the rollout that is under way goes on.
+    fn redeploy(&self, now: Timestamp) -> Option<ServicePlan> {
+        let quiet_since = now.since(self.item_change?);
+        (quiet_since >= QUIET).then(|| ServicePlan {
+            actions: vec![PlanAction::Redeploy],
+            look_again: None,
+        })
+    }
+
+    /// When the next look is due even if nothing changes.
+    fn look_again(&self, now: Timestamp) -> Option<Duration> {
+        let quiet = self.item_change.map(|at| QUIET.saturating_sub(now.since(at)));
+        let settled = self.ready() >= self.wanted() && self.old.is_empty() && self.lost.is_empty();
+        let unsettled = (!settled).then_some(LOOK_AGAIN);
+        quiet.into_iter().chain(unsettled).min()
     }
 
     fn wanted(&self) -> usize {
@@ -200,9 +225,11 @@ fn runs_spec_of(state: &State, replica: &Replica, target: &Deployment) -> bool {
         ..it.clone()
     };
     replica.deployment == target.id
-        || state
-            .deployment(replica.deployment)
-            .is_some_and(|it| one(&it.spec) == one(&target.spec) && it.config_snapshot == target.config_snapshot)
+        || state.deployment(replica.deployment).is_some_and(|it| {
+            one(&it.spec) == one(&target.spec)
+                && it.config_snapshot == target.config_snapshot
+                && it.secrets == target.secrets
+        })
 }
 
 #[cfg(test)]

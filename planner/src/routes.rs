@@ -107,7 +107,15 @@ impl Touched {
             | Key::JoinToken(_)
             | Key::Project(_)
             | Key::Deployment(_)
-            | Key::Operation(_) => {}
+            | Key::Operation(_)
+            | Key::Config(_)
+            | Key::ConfigItem(_)
+            | Key::Secret(_)
+            | Key::SecretItem(_)
+            | Key::SecretValue(_)
+            | Key::Session(_)
+            | Key::Quota(_)
+            | Key::Event(_) => {}
         }
     }
 

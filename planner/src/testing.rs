@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use model::{
-    Actor, ByteCount, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Millicores, NodeDraft,
-    NodeId, OperationId, Outcome, Phase, Reason, Rejection, ReplicaId, ReplicaReport, Resource, Revision, RouteDraft,
-    ServiceDraft, ServiceId, ServicePatch, State, Timestamp, entry_changes,
+    Actor, Authority, ByteCount, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, KeyVersion,
+    Millicores, NodeDraft, NodeId, OperationId, Outcome, Phase, Reason, Rejection, ReplicaId, ReplicaReport, Resource,
+    Revision, RouteDraft, Sealed, ServiceDraft, ServiceId, ServicePatch, State, Submission, Timestamp, entry_changes,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,19 @@ pub(crate) struct TestCluster {
     pub(crate) state: State,
     pub(crate) now: Timestamp,
     index: u64,
+}
+
+/// Signs nothing here.
+fn authority() -> Authority {
+    let key = Sealed {
+        key: KeyVersion(1),
+        wrapped: Vec::new(),
+        value: Vec::new(),
+    };
+    Authority {
+        certificate: Vec::new(),
+        key,
+    }
 }
 
 impl TestCluster {
@@ -33,6 +46,7 @@ impl TestCluster {
             cluster,
             admin: "admin".to_owned(),
             key_hash: [1; 32],
+            authority: authority(),
         })
         .expect("born");
         it.admin(Command::CreateJoinToken {
@@ -63,11 +77,9 @@ impl TestCluster {
         self.index += 1;
         self.now.0 += 1000;
         let envelope = Envelope {
-            operation: OperationId(Uuid::from_u128(u128::from(self.index))),
             at: self.now,
             entropy: u128::from(self.index) << 64,
-            actor,
-            command,
+            submission: Submission::new(OperationId(Uuid::from_u128(u128::from(self.index))), actor, command),
         };
         let (changes, result) = entry_changes(&self.state, Revision(self.index), &envelope);
         self.state.apply(Revision(self.index), self.now, &changes);
@@ -78,7 +90,7 @@ impl TestCluster {
         let draft = ServiceDraft {
             name: name.to_owned(),
             image: "web:1".to_owned(),
-            port: 8080,
+            port: Some(8080),
             replicas,
             project: None,
             config: None,

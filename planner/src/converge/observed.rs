@@ -54,14 +54,19 @@ pub struct Instance {
     pub networked: bool,
     /// That address.
     pub address: Option<IpAddr>,
-    /// Whether it answers.
+    /// Since when its process is known to run; `None` before it did.
+    pub running_since: Option<Moment>,
+    /// Whether it answers. Says nothing of a worker, which nobody asks.
     pub health: Health,
     /// How often its container was started again.
     pub restarts: u32,
     /// How often in a row it ended by itself or could not be started; a good while of running sets it back.
     pub failures: u32,
-    /// Why it last ended by itself or could not be started. Kept while it is started again, gone once it is ready.
+    /// Why it last ended by itself or could not be started. Kept while it is started again, gone once it answers.
     pub failure: Option<Failure>,
+    /// What keeps it from being started although it is not at fault itself, such as a locked keyring. It is tried again
+    /// all the while, which counts neither as failure nor as restart.
+    pub blocked: Option<Reason>,
     /// Seconds between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
     /// Its proxy has stopped sending to it, and requests in flight have ended or had their time.

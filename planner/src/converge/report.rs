@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use model::{Assignment, Phase, Reason, ReplicaReport};
 
-use super::{ContainerState, Health, ImageState, Instance, Moment, Observed, Round, wants_to_run};
+use super::{ContainerState, Health, ImageState, Instance, Moment, Observed, Round, settle_time, wants_to_run};
 
 /// The report on one replica; `None` where the record is right already or this host cannot judge.
 pub(super) fn report(
@@ -41,11 +41,18 @@ fn running(
     round: &mut Round<'_>,
 ) -> Option<Said> {
     let failure = it.failure.as_ref().map(|failure| failure.reason.clone());
+    let port = assignment.deployment.as_ref().and_then(|it| it.spec.port);
     match it.container {
-        ContainerState::Running => answering(assignment, it, failure, round),
+        ContainerState::Running => match port {
+            Some(port) => answering(assignment, port, it, failure, round),
+            None => lasting(assignment, it, failure, round),
+        },
         // A host that has not caught up must not call a replica failed that may have been moved already.
         _ if !round.may_start => None,
         ContainerState::Exited => Some((Phase::Failed, failure, None)),
+        ContainerState::Created | ContainerState::Absent if it.blocked.is_some() => {
+            Some((Phase::Starting, it.blocked.clone(), None))
+        }
         ContainerState::Created | ContainerState::Absent if it.busy => Some((Phase::Starting, failure, None)),
         ContainerState::Created | ContainerState::Absent => Some(match (failure, observed.images.get(image)) {
             (Some(reason), _) => (Phase::Failed, Some(reason), None),
@@ -56,11 +63,23 @@ fn running(
     }
 }
 
-fn answering(assignment: &Assignment, it: &Instance, failure: Option<Reason>, round: &mut Round<'_>) -> Option<Said> {
-    let port = assignment
-        .deployment
-        .as_ref()
-        .map_or(0, |deployment| deployment.spec.port);
+/// A worker cannot be asked: it is ready once its process has lasted a while.
+fn lasting(assignment: &Assignment, it: &Instance, failure: Option<Reason>, round: &mut Round<'_>) -> Option<Said> {
+    let ready_at = it.running_since.unwrap_or_default().after(settle_time(it.failures));
+    if round.due(Some(ready_at)) {
+        return Some((Phase::Ready, None, None));
+    }
+    let just_found = it.health == Health::Unknown && assignment.replica.phase >= Phase::Starting;
+    (!just_found).then_some((Phase::Starting, failure, None))
+}
+
+fn answering(
+    assignment: &Assignment,
+    port: u16,
+    it: &Instance,
+    failure: Option<Reason>,
+    round: &mut Round<'_>,
+) -> Option<Said> {
     let address = it.address.map(|ip| SocketAddr::new(ip, port));
     let seconds = round.limits.ready_deadline.as_secs();
     let mut late = |since: Moment, reason: Reason| {

@@ -9,7 +9,7 @@ use model::{Phase, Reason};
 use proptest::prelude::*;
 
 use super::*;
-use host::{Host, assignment, replica};
+use host::{Host, assignment, replica, worker};
 
 fn at(seconds: f64) -> Moment {
     Moment(Duration::from_secs_f64(seconds))
@@ -362,6 +362,111 @@ fn after_trouble_of_the_hosts_own_a_step_waits() {
     );
 }
 
+fn check_worker(phase: Phase, it: &Instance, now: f64, expected: &Expect) {
+    let view = NodeView {
+        assignments: vec![worker(1, Intent::Run, phase)],
+        ..NodeView::default()
+    };
+    let observed = Observed {
+        instances: [(replica(1), it.clone())].into(),
+        images: [("app:1".to_owned(), ImageState::Present)].into(),
+    };
+    let plan = converge(&view, &observed, true, at(now), &Limits::default());
+    expected.assert_eq(&print(&plan));
+}
+
+#[test]
+fn a_worker_is_ready_once_its_process_has_run_for_a_while() {
+    let mut it = Instance {
+        health: Health::Waiting(at(5.0)),
+        running_since: Some(at(5.0)),
+        ..running()
+    };
+    check_worker(
+        Phase::Assigned,
+        &it,
+        5.5,
+        &expect![[r#"
+        report 1: Starting, 0 restarts
+        wake at 6s"#]],
+    );
+    check_worker(Phase::Starting, &it, 6.0, &expect!["report 1: Ready, 0 restarts"]);
+    check_worker(Phase::Ready, &it, 600.0, &expect![""]);
+    it.health = Health::Unknown;
+    // Just found by an agent that was started again: neither called ready nor taken back.
+    check_worker(Phase::Ready, &it, 5.5, &expect!["wake at 6s"]);
+    check_worker(Phase::Starting, &it, 5.5, &expect!["wake at 6s"]);
+}
+
+#[test]
+fn a_worker_that_ends_again_and_again_is_not_called_ready_in_between() {
+    let mut it = Instance {
+        container: ContainerState::Exited,
+        running_since: None,
+        failures: 3,
+        restarts: 2,
+        failure: Some(Failure {
+            reason: reason("exited"),
+            at: at(10.0),
+        }),
+        ..running()
+    };
+    check_worker(
+        Phase::Ready,
+        &it,
+        10.0,
+        &expect![[r#"
+        report 1: Failed exited, 2 restarts
+        wake at 12s"#]],
+    );
+    it.container = ContainerState::Running;
+    it.restarts = 3;
+    it.running_since = Some(at(12.0));
+    it.health = Health::Waiting(at(12.0));
+    check_worker(
+        Phase::Failed,
+        &it,
+        15.0,
+        &expect![[r#"
+        report 1: Starting exited, 3 restarts
+        wake at 20s"#]],
+    );
+    check_worker(Phase::Starting, &it, 20.0, &expect!["report 1: Ready, 3 restarts"]);
+}
+
+#[test]
+fn what_is_blocked_waits_with_its_reason_and_counts_no_restart() {
+    let mut it = Instance {
+        blocked: Some(reason("keyring_locked")),
+        hold_until: Some(at(7.0)),
+        ..Instance::default()
+    };
+    let wanted = [(1, Intent::Run, Phase::Pulling)];
+    check(
+        &wanted,
+        &[(1, it.clone())],
+        6.5,
+        &expect![[r#"
+        report 1: Starting keyring_locked, 0 restarts
+        wake at 7s"#]],
+    );
+    check(
+        &wanted,
+        &[(1, it.clone())],
+        7.0,
+        &expect![[r#"
+        Run { replica: ReplicaId(1), restarts: 0 }
+        report 1: Starting keyring_locked, 0 restarts"#]],
+    );
+    it.busy = true;
+    check(
+        &wanted,
+        &[(1, it)],
+        7.1,
+        &expect!["report 1: Starting keyring_locked, 0 restarts"],
+    );
+}
+
 fn instance() -> impl Strategy<Value = Instance> {
     let container = prop_oneof![
         Just(ContainerState::Absent),
@@ -380,6 +485,7 @@ fn instance() -> impl Strategy<Value = Instance> {
             health,
             // One that runs has its network.
             networked: networked || container == ContainerState::Running,
+            running_since: (container == ContainerState::Running).then(|| at(0.0)),
             failures,
             failure: failed.then(|| Failure {
                 reason: reason("exited"),
@@ -400,7 +506,8 @@ proptest! {
         luck in proptest::collection::vec(any::<bool>(), 0..20),
     ) {
         let intent = |run| if run { Intent::Run } else { Intent::Stop };
-        let assignments = wanted.iter().map(|(n, run)| assignment(*n, intent(*run), Phase::Assigned)).collect();
+        let kind = |n: u128| if n.is_multiple_of(2) { worker } else { assignment };
+        let assignments = wanted.iter().map(|(n, run)| kind(*n)(*n, intent(*run), Phase::Assigned)).collect();
         let view = NodeView { assignments, ..NodeView::default() };
         let instances = there.into_iter().map(|(n, it)| (replica(n), it)).collect();
         let mut host = Host::new(view, Observed { instances, ..Observed::default() }, luck);

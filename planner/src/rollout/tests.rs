@@ -49,6 +49,7 @@ fn told(cluster: &TestCluster, plan: &ServicePlan) -> String {
         } => format!("finish version {}: {status:?} {error_message}", version(*deployment))
             .trim_end()
             .to_owned(),
+        PlanAction::Redeploy => "redeploy".to_owned(),
         PlanAction::Trouble(reason) => format!("trouble: {}", reason.as_ref().map_or("none", |it| it.message.as_str())),
     };
     plan.actions.iter().map(|it| line(it) + "\n").collect()
@@ -93,19 +94,19 @@ fn an_update_starts_new_before_it_stops_old() {
         story += "--\n";
         cluster.hosts_obey();
     }
-    expect![[r"
+    expect![[r#"
         place version 2 on n1
         --
-        retire version 1 on n1
+        retire version 1 on n2
         --
         place version 2 on n2
         --
-        retire version 1 on n2
+        retire version 1 on n1
         finish version 2: Success
         --
         --
         --
-    "]]
+    "#]]
     .assert_eq(&story);
 }
 
@@ -310,4 +311,28 @@ proptest! {
             prop_assert_eq!(status(&cluster, id).1, DeploymentStatus::Success);
         }
     }
+}
+
+#[test]
+fn changed_items_begin_one_rollout_once_they_have_come_to_rest() {
+    let mut cluster = TestCluster::new(1);
+    let id = cluster.service("web", 1, ContainerSpec::default());
+    cluster.plan(id);
+    let config = cluster
+        .state
+        .service(id)
+        .and_then(|it| it.spec.config)
+        .expect("the default");
+    for key in ["A", "B"] {
+        let (key, value) = (key.to_owned(), "1".to_owned());
+        cluster
+            .admin(Command::CreateConfigItem { config, key, value })
+            .expect("made");
+    }
+    let plan = plan_service(&cluster.state, id, &mut None, cluster.now);
+    assert!(plan.actions.is_empty(), "more may follow: {plan:?}");
+    assert_eq!(plan.look_again, Some(QUIET));
+    let later = cluster.now.after(QUIET);
+    let plan = plan_service(&cluster.state, id, &mut None, later);
+    assert_eq!(plan.actions, [PlanAction::Redeploy]);
 }

@@ -15,6 +15,15 @@ pub(super) fn replica(n: u128) -> ReplicaId {
     ReplicaId(Uuid::from_u128(n))
 }
 
+/// Of a service without a port.
+pub(super) fn worker(n: u128, intent: Intent, phase: Phase) -> Assignment {
+    let mut it = assignment(n, intent, phase);
+    if let Some(deployment) = &mut it.deployment {
+        deployment.spec.port = None;
+    }
+    it
+}
+
 pub(super) fn assignment(n: u128, intent: Intent, phase: Phase) -> Assignment {
     let (service, deployment, account) = (
         ServiceId(Uuid::from_u128(100)),
@@ -23,7 +32,7 @@ pub(super) fn assignment(n: u128, intent: Intent, phase: Phase) -> Assignment {
     );
     let spec = ServiceSpec {
         image: "app:1".to_owned(),
-        port: 8080,
+        port: Some(8080),
         replicas: 1,
         config: None,
         secret: None,
@@ -36,7 +45,7 @@ pub(super) fn assignment(n: u128, intent: Intent, phase: Phase) -> Assignment {
         version: 1,
         spec,
         config_snapshot: Default::default(),
-        secret_keys_snapshot: Vec::new(),
+        secrets: Vec::new(),
         status: DeploymentStatus::Pending,
         deployed_at: Timestamp(0),
         deployed_by: String::new(),
@@ -66,6 +75,7 @@ pub(super) fn assignment(n: u128, intent: Intent, phase: Phase) -> Assignment {
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
+        secrets: Vec::new(),
     }
 }
 
@@ -168,6 +178,7 @@ impl Host {
                 } else {
                     ContainerState::Created
                 };
+                it.running_since = lucky.then_some(self.now);
                 (it.drained, it.terminated_at, it.killed_at) = (false, None, None);
             }
             Step::Drain { .. } => it.drained = true,
