@@ -11,6 +11,7 @@
 mod change;
 mod command;
 mod decide;
+mod draft;
 mod envelope;
 mod fresh;
 mod id;
@@ -23,12 +24,12 @@ mod state;
 mod units;
 
 pub use change::{Change, Key, Resource};
-pub use command::{
-    AccountPatch, Command, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, PlanAction,
-    ProjectDraft, ProjectPatch, ReplicaReport, RouteDraft, RoutePatch, SealedAt, SealedItem, ServiceDraft,
-    ServicePatch,
-};
+pub use command::{Command, PlanAction, ReplicaReport};
 pub use decide::{Decision, decide, entry_changes};
+pub use draft::{
+    AccountPatch, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, ProjectDraft,
+    ProjectPatch, RouteDraft, RoutePatch, SealedAt, SealedItem, ServiceDraft, ServicePatch,
+};
 pub use envelope::{Actor, Charge, Envelope, Expect, Fingerprint, Submission};
 pub use fresh::uuid as fresh_uuid;
 pub use id::{

@@ -164,10 +164,10 @@ impl State {
         self.account(*self.index.account_by_name.get(name)?)
     }
 
-    /// How many accounts there are.
+    /// All accounts, with their number.
     #[must_use]
-    pub fn account_count(&self) -> usize {
-        self.accounts.len()
+    pub fn all_accounts(&self) -> Members<'_, Account> {
+        Members::new(self.accounts.len(), self.accounts())
     }
 
     /// The API key with this SHA-256.
