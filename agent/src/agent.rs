@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::network::{Network, NetworkError};
 use crate::outbox::Outbox;
-use crate::ports::{Drainer, Reporter, Wanted};
+use crate::ports::{Drainer, Opener, Reporter, Wanted};
 use crate::reconcile::{Carrier, Reconciler};
 use crate::runtime::Runtime;
 
@@ -45,11 +45,12 @@ impl Agent {
         wanted: watch::Receiver<Wanted>,
         reporter: Arc<dyn Reporter>,
         drainer: Arc<dyn Drainer>,
+        opener: Arc<dyn Opener>,
     ) -> Result<Self, NetworkError> {
         network.prepare().await?;
         let stop = CancellationToken::new();
         let outbox = Outbox::start(reporter, stop.clone());
-        let carrier = Carrier::new(runtime, network, drainer, config.node_name);
+        let carrier = Carrier::new(runtime, network, drainer, opener, config.node_name);
         let reconciler = Reconciler::new(wanted, carrier, config.limits, outbox, stop.clone());
         Ok(Self {
             stop,

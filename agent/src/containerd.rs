@@ -5,15 +5,18 @@ mod container;
 mod events;
 mod files;
 mod label;
+mod launcher;
 mod spec;
 mod task;
 mod user;
+mod vault;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use containerd_client::services::v1::ListContainersRequest;
+use containerd_client::services::v1::{Container, ListContainersRequest};
 use model::{NodeId, ReplicaId};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -22,6 +25,8 @@ use crate::image::Images;
 use crate::logs;
 use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
 use api::{Api, SHORT, within};
+use container::Host;
+use vault::Vaults;
 
 const SHOWN_LINES: usize = 5;
 
@@ -46,6 +51,8 @@ pub struct ContainerdConfig {
     pub logs: PathBuf,
     /// Where the files lie that are mounted into containers, such as `/etc/hosts`.
     pub files: PathBuf,
+    /// Where the values of secrets are mounted, in memory; a folder of this agent alone.
+    pub secrets: PathBuf,
     /// Registries, as `host:port`, that speak plain http.
     pub insecure_registries: Vec<String>,
 }
@@ -64,7 +71,8 @@ pub struct BadNamespace {
 pub struct Containerd {
     api: Api,
     images: Images,
-    config: std::sync::Arc<ContainerdConfig>,
+    vaults: Arc<Vaults>,
+    config: Arc<ContainerdConfig>,
 }
 
 impl Containerd {
@@ -81,6 +89,7 @@ impl Containerd {
         Ok(Self {
             api,
             images,
+            vaults: Arc::new(Vaults::new(config.secrets.clone())),
             config: config.into(),
         })
     }
@@ -100,12 +109,17 @@ impl Containerd {
 #[async_trait]
 impl Runtime for Containerd {
     async fn list(&self) -> Result<Vec<Listed>, RuntimeError> {
+        self.vaults.suspect_all().await;
         let filter = format!("labels.\"{}\"=={}", label::NODE, self.config.node);
         let request = ListContainersRequest { filters: vec![filter] };
         let containers = within(SHORT, self.api.containers().list(self.api.request(request)))
             .await
             .map_err(|error| self.api.refused("list containers", error))?
             .containers;
+        let of_replica = |it: &Container| label::read(&it.labels).map(|it| it.replica);
+        self.vaults
+            .remove_all_but(&containers.iter().filter_map(of_replica).collect::<BTreeSet<_>>())
+            .await;
         let mut tasks: HashMap<_, _> = task::list(&self.api).await?;
         let mut found = Vec::with_capacity(containers.len());
         for container in containers {
@@ -151,6 +165,8 @@ impl Runtime for Containerd {
     async fn remove(&self, replica: ReplicaId) -> Result<(), RuntimeError> {
         let id = replica.to_string();
         task::end(&self.api, &id).await?;
+        // As long as there is a container, this is tried again.
+        self.vaults.remove(replica).await?;
         container::remove(&self.api, &self.config.snapshotter, &id).await?;
         files::remove(&self.config.files, replica).await
     }
@@ -178,6 +194,17 @@ impl Containerd {
                 path: config.logs.clone(),
                 source,
             })?;
-        container::create_and_start(&self.api, config, request, &image, &files, &log).await
+        let launcher = if request.secrets.is_empty() {
+            None
+        } else {
+            Some(launcher::install(&config.files).await?)
+        };
+        let host = Host {
+            files,
+            launcher,
+            log,
+            vaults: &self.vaults,
+        };
+        container::create_and_start(&self.api, config, request, &image, &host).await
     }
 }

@@ -22,6 +22,7 @@ mod probe;
 mod reason;
 mod reconcile;
 mod runtime;
+mod secret;
 mod supervise;
 
 pub use agent::{Agent, AgentConfig};
@@ -31,6 +32,7 @@ pub use image::PullError;
 pub use logs::log_path;
 pub use network::{Attachment, BadSubnet, BridgeNetwork, Network, NetworkConfig, NetworkError, Subnet};
 pub use planner::Limits;
-pub use ports::{Drainer, ReportError, Reporter, Wanted};
+pub use ports::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
 pub use runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
+pub use secret::OpenSecret;
 pub use supervise::{SuperviseConfig, SuperviseError, Supervisor};

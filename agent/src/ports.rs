@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{NodeView, ReplicaId, ReplicaReport};
+use model::{KeyVersion, NodeView, ReplicaId, ReplicaReport, SecretValue};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// What a host is to do, as far as its daemon knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,4 +38,27 @@ pub struct ReportError(pub String);
 pub trait Drainer: Send + Sync + 'static {
     /// Stops sending requests to a replica of this host, and returns when those in flight have ended, or after `limit`.
     async fn drain(&self, replica: ReplicaId, limit: Duration);
+}
+
+/// Opens the sealed values of secrets. Asked only for containers that are about to start here.
+pub trait Opener: Send + Sync + 'static {
+    /// The value in the open, wiped when dropped.
+    ///
+    /// # Errors
+    /// When the keyring is locked or the value does not open. Nothing of the value is in the error.
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<Vec<u8>>, OpenError>;
+}
+
+/// A sealed value cannot be opened.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum OpenError {
+    /// The keyring waits for its passphrase.
+    #[error("the keyring of this host is locked; run `goblins keyring unlock`")]
+    Locked,
+    /// The keyring has not got the key that it is sealed under.
+    #[error("the keyring of this host lacks cluster key {0}; compare `goblins keyring status` with other nodes")]
+    UnknownKey(KeyVersion),
+    /// It was changed after it was sealed, or belongs elsewhere.
+    #[error("a sealed value was changed, or belongs elsewhere; set it again")]
+    Damaged,
 }

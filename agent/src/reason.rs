@@ -26,11 +26,17 @@ pub const DISK_FULL: &str = "disk_full";
 pub const CONTAINERD_UNAVAILABLE: &str = "containerd_unavailable";
 /// The container could not be started.
 pub const START_FAILED: &str = "start_failed";
+/// The keyring is locked, so that a container with secrets cannot be started.
+pub const KEYRING_LOCKED: &str = "keyring_locked";
+/// A value of a secret cannot be opened.
+pub const SECRET_UNREADABLE: &str = "secret_unreadable";
 /// The container ended by itself.
 pub const EXITED: &str = "exited";
 /// The container could not be given a network.
 pub const NETWORK_FAILED: &str = "network_failed";
 
+/// How the launcher's own messages begin, see `agent/launcher`: the program itself was never reached.
+const LAUNCHER_SAYS: &str = "goblins-launcher: ";
 const LONGEST_TEXT: usize = 1500;
 
 /// A reason with one of the codes above.
@@ -61,9 +67,13 @@ pub fn chain(error: &dyn Error) -> String {
 /// Why a container that ended by itself is not running, with its last lines, since they usually say it.
 #[must_use]
 pub fn exited(code: u32, last_lines: &[String]) -> Reason {
+    if let Some(said) = last_lines.last().and_then(|line| line.strip_prefix(LAUNCHER_SAYS)) {
+        return reason(START_FAILED, format!("the container {said}"));
+    }
     let what = match code {
         0 => {
-            "the container ended by itself with exit code 0; a service has to keep running in the foreground".to_owned()
+            "the container ended by itself with exit code 0; a service or worker has to keep running in the foreground"
+                .to_owned()
         }
         137 => "the container was killed by SIGKILL (exit code 137), most often because it used more memory than its \
                 limit; raise its memory limit or let it use less"
@@ -118,6 +128,19 @@ mod tests {
         assert_eq!(
             exited(1, &["exec /app: exec format error".to_owned()]).code,
             START_FAILED
+        );
+    }
+
+    #[test]
+    fn a_program_that_the_launcher_cannot_run_was_not_started() {
+        let lines =
+            ["goblins-launcher: cannot run `/app`: it is not in the image; check the service's command".to_owned()];
+        let text = exited(127, &lines);
+        assert_eq!(text.code, START_FAILED);
+        assert!(
+            text.message.starts_with("the container cannot run `/app`: it is not"),
+            "{}",
+            text.message
         );
     }
 

@@ -197,8 +197,11 @@ impl Reconciler {
             let (ContainerState::Running, Some(ip)) = (it.container, it.address) else {
                 continue;
             };
+            let Some(port) = deployment.spec.port else {
+                continue;
+            };
             self.probes.entry(id).or_insert_with(|| {
-                let target = SocketAddr::new(ip, deployment.spec.port);
+                let target = SocketAddr::new(ip, port);
                 Probe::start(
                     id,
                     it.restarts,

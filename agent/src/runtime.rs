@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::image::PullError;
 use crate::reason::{self, chain};
+use crate::secret::OpenSecret;
 
 /// Runs containers. One container a replica; carrying anything out twice does no harm.
 #[async_trait]
@@ -64,6 +65,8 @@ pub struct RunRequest {
     pub spec: ServiceSpec,
     /// Keys and values of the service's config, added to the environment.
     pub config: BTreeMap<String, String>,
+    /// The values of its secret, which the container gets as files and in its environment.
+    pub secrets: Vec<OpenSecret>,
     /// How often it has been started again, this time included.
     pub restarts: u32,
     /// Name of this node, for people.
@@ -159,6 +162,15 @@ pub enum RuntimeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The values of its secret could not be put where the container finds them.
+    #[error("cannot keep secrets in memory at {path}; the daemon has to run as root and be allowed to mount there")]
+    Secrets {
+        /// Where they should be.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file of ours could not be written.
     #[error("cannot write {path}")]
     File {
@@ -181,6 +193,7 @@ impl RuntimeError {
             | Self::Start(_)
             | Self::DiskFull { .. }
             | Self::Refused { .. }
+            | Self::Secrets { .. }
             | Self::File { .. } => false,
         }
     }
@@ -193,7 +206,7 @@ impl RuntimeError {
             Self::Pull(error) => error.code(),
             Self::ImageGone { .. } => reason::IMAGE_NOT_FOUND,
             Self::DiskFull { .. } => reason::DISK_FULL,
-            Self::Start(_) | Self::Refused { .. } | Self::File { .. } => reason::START_FAILED,
+            Self::Start(_) | Self::Refused { .. } | Self::Secrets { .. } | Self::File { .. } => reason::START_FAILED,
         };
         reason::reason(code, chain(self))
     }

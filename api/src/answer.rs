@@ -8,14 +8,27 @@ use serde::Serialize as _;
 use crate::output::Out;
 
 /// An answer before it becomes bytes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
     /// Headers beside Content-Type and Content-Length.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Its JSON; `None` is an empty body without a type.
-    pub body: Option<Out>,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What an answer holds.
+#[derive(Debug)]
+pub enum Content {
+    /// Nothing, and so no type.
+    Empty,
+    /// JSON.
+    Json(Out),
+    /// Text of this media type.
+    Text(&'static str, String),
+    /// Bytes of this media type, for as long as they come.
+    Stream(&'static str, Body),
 }
 
 /// How an answer is written.
@@ -28,24 +41,36 @@ pub struct Style {
 }
 
 impl Answer {
-    /// With a body.
-    #[must_use]
-    pub fn json(status: StatusCode, body: Out) -> Self {
+    fn new(status: StatusCode, content: Content) -> Self {
         Self {
             status,
             headers: Vec::new(),
-            body: Some(body),
+            content,
         }
+    }
+
+    /// With a body.
+    #[must_use]
+    pub fn json(status: StatusCode, body: Out) -> Self {
+        Self::new(status, Content::Json(body))
+    }
+
+    /// 200 with text.
+    #[must_use]
+    pub fn text(media_type: &'static str, text: String) -> Self {
+        Self::new(StatusCode::OK, Content::Text(media_type, text))
+    }
+
+    /// 200 with a body that is sent as it comes.
+    #[must_use]
+    pub fn stream(media_type: &'static str, body: Body) -> Self {
+        Self::new(StatusCode::OK, Content::Stream(media_type, body))
     }
 
     /// Without one.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: None,
-        }
+        Self::new(status, Content::Empty)
     }
 
     /// `{"detail": text}`
@@ -63,27 +88,38 @@ impl Answer {
         self
     }
 
+    /// Replaces a member of a JSON object, or adds it at the end.
+    pub fn set(&mut self, name: &'static str, value: Out) {
+        let Content::Json(Out::Object(members)) = &mut self.content else {
+            return;
+        };
+        match members.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => members.push((name.into(), value)),
+        }
+    }
+
     /// As bytes. A HEAD answer names the length that the body would have had.
     #[must_use]
     pub fn into_response(self, style: Style) -> Response<Body> {
-        let bytes = self
-            .body
-            .as_ref()
-            .map(|body| write(body, style.indent))
-            .unwrap_or_default();
-        let length = bytes.len();
-        let typed = self.body.is_some();
-        let mut response = Response::new(if style.without_body {
-            Body::empty()
-        } else {
-            Body::from(bytes)
+        let (media_type, bytes, stream) = match self.content {
+            Content::Empty => (None, Vec::new(), None),
+            Content::Json(body) => (Some("application/json"), write(&body, style.indent), None),
+            Content::Text(media_type, text) => (Some(media_type), text.into_bytes(), None),
+            Content::Stream(media_type, body) => (Some(media_type), Vec::new(), Some(body)),
+        };
+        let length = stream.is_none().then_some(bytes.len());
+        let mut response = Response::new(match stream {
+            _ if style.without_body => Body::empty(),
+            Some(stream) => stream,
+            None => Body::from(bytes),
         });
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if typed {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(media_type) = media_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
-        if self.status != StatusCode::NO_CONTENT {
+        if let Some(length) = length.filter(|_| self.status != StatusCode::NO_CONTENT) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         for (name, value) in self.headers {

@@ -2,12 +2,12 @@
 
 use http::StatusCode;
 use http::header::{ALLOW, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use model::{Field, Rejection};
+use model::{Field, Kind, Rejection};
 use thiserror::Error;
 
 use crate::answer::Answer;
 use crate::output::Out;
-use crate::port::{SubmitError, Unavailable};
+use crate::port::{SealError, SubmitError, Unavailable};
 use crate::texts;
 
 /// Texts under the names of the fields they are about.
@@ -82,6 +82,18 @@ pub enum ApiError {
     /// The client may not do this.
     #[error("forbidden")]
     Forbidden,
+    /// A browser's session did not prove that its own page asks. Holds the text.
+    #[error("{0}")]
+    CsrfFailed(&'static str),
+    /// Too many requests: again after so many seconds.
+    #[error("throttled for {0} seconds")]
+    Throttled(u32),
+    /// The object is not as the client has seen it.
+    #[error("the object has changed")]
+    PreconditionFailed,
+    /// A value of a secret cannot be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// The path does not know the method.
     #[error("method {method} not allowed")]
     MethodNotAllowed {
@@ -154,6 +166,13 @@ impl ApiError {
                 Answer::detail(StatusCode::UNAUTHORIZED, text).with(WWW_AUTHENTICATE, "Bearer")
             }
             Self::Forbidden => Answer::detail(StatusCode::FORBIDDEN, texts::FORBIDDEN),
+            Self::CsrfFailed(text) => Answer::detail(StatusCode::FORBIDDEN, text),
+            Self::Throttled(seconds) => throttled(seconds),
+            Self::PreconditionFailed => Answer::detail(StatusCode::PRECONDITION_FAILED, texts::PRECONDITION_FAILED),
+            Self::Seal(error @ SealError::Locked) => coded(StatusCode::SERVICE_UNAVAILABLE, &error, "keyring_locked"),
+            Self::Seal(error @ SealError::Damaged(_)) => {
+                coded(StatusCode::INTERNAL_SERVER_ERROR, &error, "secret_unreadable")
+            }
             Self::MethodNotAllowed { method, allow } => {
                 Answer::detail(StatusCode::METHOD_NOT_ALLOWED, texts::method_not_allowed(&method)).with(ALLOW, allow)
             }
@@ -179,6 +198,16 @@ impl ApiError {
     }
 }
 
+fn throttled(seconds: u32) -> Answer {
+    Answer::detail(StatusCode::TOO_MANY_REQUESTS, texts::throttled(seconds)).with(RETRY_AFTER, seconds.to_string())
+}
+
+/// With a code that has a page in `docs/errors/`.
+fn coded(status: StatusCode, error: &dyn std::error::Error, code: &str) -> Answer {
+    let detail = error.to_string().into();
+    Answer::json(status, Out::object([("detail", detail), ("code", code.into())]))
+}
+
 /// A refusal of the replicated state, as clients see it.
 fn rejected(rejection: &Rejection) -> Answer {
     let invalid = |errors: FieldErrors| Answer::json(StatusCode::BAD_REQUEST, errors.into_out());
@@ -194,11 +223,22 @@ fn rejected(rejection: &Rejection) -> Answer {
         Rejection::NameTaken(_) => invalid(FieldErrors::one("non_field_errors", texts::NAME_TAKEN)),
         Rejection::HostnameTaken => invalid(FieldErrors::one("hostname", texts::HOSTNAME_TAKEN)),
         Rejection::InUse { kind, used_by } => {
-            let kind = format!("{kind:?}").to_lowercase();
-            Answer::detail(
-                StatusCode::BAD_REQUEST,
-                format!("This {kind} is still in use by {used_by}."),
-            )
+            let kind = kind.word();
+            let text = format!("This {kind} is still in use by {used_by}.");
+            Answer::detail(StatusCode::BAD_REQUEST, text)
+        }
+        Rejection::KeyTaken(Kind::SecretItem) => invalid(FieldErrors::one("non_field_errors", texts::SECRET_KEY_TAKEN)),
+        Rejection::KeyTaken(_) => invalid(FieldErrors::one("non_field_errors", texts::CONFIG_KEY_TAKEN)),
+        Rejection::UsernameTaken => invalid(FieldErrors::one("username", texts::USERNAME_TAKEN)),
+        Rejection::DefaultStays(kind) => {
+            let kind = kind.word();
+            let text = format!("This is its project's default {kind}: it stays there, and goes with it.");
+            Answer::detail(StatusCode::BAD_REQUEST, text)
+        }
+        Rejection::LastAdmin => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_ADMIN),
+        Rejection::Throttled { seconds } => throttled(*seconds),
+        Rejection::IdempotencyKeyReused => {
+            Answer::detail(StatusCode::UNPROCESSABLE_ENTITY, texts::IDEMPOTENCY_KEY_REUSED)
         }
         Rejection::TooManyKeys(max) => invalid(FieldErrors::one("non_field_errors", texts::too_many_keys(*max))),
         Rejection::PreconditionFailed => Answer::detail(StatusCode::PRECONDITION_FAILED, texts::PRECONDITION_FAILED),

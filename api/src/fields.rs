@@ -74,6 +74,8 @@ pub struct FieldSpec {
     pub need: Need,
     /// Whether `null` means something.
     pub nullable: bool,
+    /// Whether `null` may be shown in its place although it cannot be sent: it is there, but not for this answer.
+    pub hidden: bool,
     /// What it means, for the schema.
     pub doc: &'static str,
 }
@@ -86,6 +88,14 @@ pub struct Field<V> {
     pub get: Option<fn(&V) -> Out>,
 }
 
+impl<V> Clone for Field<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Field<V> {}
+
 impl<V> Field<V> {
     const fn new(name: &'static str, shape: Shape, need: Need, doc: &'static str, get: Option<fn(&V) -> Out>) -> Self {
         Self {
@@ -94,6 +104,7 @@ impl<V> Field<V> {
                 shape,
                 need,
                 nullable: false,
+                hidden: false,
                 doc,
             },
             get,
@@ -128,6 +139,12 @@ impl<V> Field<V> {
     /// May be left out on POST, and may be null.
     pub const fn optional_or_null(name: &'static str, shape: Shape, doc: &'static str, get: fn(&V) -> Out) -> Self {
         Self::optional(name, shape, doc, get).or_null()
+    }
+
+    /// Shown as null where the value itself is not for the answer.
+    pub const fn or_hidden(mut self) -> Self {
+        self.spec.hidden = true;
+        self
     }
 
     const fn or_null(mut self) -> Self {

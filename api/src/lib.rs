@@ -15,6 +15,7 @@ mod config;
 mod errors;
 pub mod fields;
 pub mod json;
+mod meter;
 mod output;
 mod port;
 mod request;
@@ -28,5 +29,7 @@ pub mod view;
 pub use config::{ApiConfig, RateLimit};
 pub use errors::FieldErrors;
 pub use output::Out;
-pub use port::{ClusterView, ControlPlane, MemberView, Readiness, SubmitError, Submitted, Unavailable};
+pub use port::{
+    ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable,
+};
 pub use router::router;

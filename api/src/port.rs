@@ -1,10 +1,13 @@
-//! What the API needs from the cluster.
+//! What the API needs from the rest of the node.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{Actor, Command, NodeId, OperationId, Outcome, Rejection, Revision, State, Timestamp};
+use model::{
+    NodeId, OperationId, Outcome, Rejection, Revision, Sealed, SecretValue, SecretValueId, State, Submission, Timestamp,
+};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// The replicated state, as seen from this node.
 #[async_trait]
@@ -13,7 +16,7 @@ pub trait ControlPlane: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    async fn submit(&self, actor: Actor, command: Command) -> Result<Submitted, SubmitError>;
+    async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError>;
 
     /// The state with every write that was acknowledged before this was called (linearizable).
     ///
@@ -23,6 +26,9 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// The state as this node has it right now.
     fn local(&self) -> State;
+
+    /// The state of this node as soon as it is beyond `seen`.
+    async fn beyond(&self, seen: Revision) -> State;
 
     /// How old [`ControlPlane::local`] may be.
     fn staleness(&self) -> Duration;
@@ -35,6 +41,42 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// Whether this node can serve linearizable reads.
     fn readiness(&self) -> Readiness;
+
+    /// What this node measures, in the OpenMetrics text format.
+    fn metrics(&self) -> String;
+}
+
+/// Seals and opens the values of secrets on this node.
+pub trait Sealer: Send + Sync + 'static {
+    /// Seals a value, bound to item, version and key.
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    fn seal(&self, id: SecretValueId, key: &str, value: &str) -> Result<Sealed, SealError>;
+
+    /// Opens a value.
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<String>, SealError>;
+
+    /// 32 bytes that only nodes of this cluster can compute, the same on each: for answers that must be the same when
+    /// they are given again.
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    fn derive(&self, purpose: &str, input: &[u8]) -> Result<[u8; 32], SealError>;
+}
+
+/// Why a value could not be sealed or opened. Never says anything of the value.
+#[derive(Clone, Debug, Error)]
+pub enum SealError {
+    /// This node waits for the passphrase.
+    #[error("this node's keyring is locked; unlock it with `goblins keyring unlock`")]
+    Locked,
+    /// The value does not open: it was altered, or sealed for another place, or its key is not here.
+    #[error("{0}")]
+    Damaged(String),
 }
 
 /// A command that took effect.

@@ -1,9 +1,13 @@
 //! From a request to its answer, in the contract's order of checks.
 
+pub mod call;
+mod condition;
 mod dispatch;
 mod handlers;
-mod list;
-mod paths;
+pub mod list;
+pub mod paths;
 mod pipeline;
+mod probes;
+mod promise;
 
 pub use pipeline::router;

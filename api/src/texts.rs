@@ -44,6 +44,26 @@ pub const TOKEN_SPACES: &str = "Invalid token header. Token string should not co
 pub const TOKEN_CHARACTERS: &str = "Invalid token header. Token string should not contain invalid characters.";
 /// A key or an account without the right.
 pub const FORBIDDEN: &str = "You do not have permission to perform this action.";
+/// A session's unsafe request without the cookie that its token is held against.
+pub const CSRF_NO_COOKIE: &str = "CSRF Failed: CSRF cookie not set.";
+/// A session's unsafe request without its token.
+pub const CSRF_NO_TOKEN: &str = "CSRF Failed: CSRF token missing.";
+/// A session's unsafe request with another token.
+pub const CSRF_WRONG_TOKEN: &str = "CSRF Failed: CSRF token from the 'X-Csrftoken' HTTP header incorrect.";
+/// A login that failed, for whichever reason.
+pub const BAD_LOGIN: &str = "Unable to log in with provided credentials.";
+/// Two accounts with the same user name.
+pub const USERNAME_TAKEN: &str = "user with this username already exists.";
+/// Two items of one config with the same key.
+pub const CONFIG_KEY_TAKEN: &str = "The fields config, key must make a unique set.";
+/// Two items of one secret with the same key.
+pub const SECRET_KEY_TAKEN: &str = "The fields secret, key must make a unique set.";
+/// An idempotency key that cannot be one.
+pub const BAD_IDEMPOTENCY_KEY: &str = "An idempotency key has 1 to 255 visible ASCII characters.";
+/// An idempotency key that was used for something else.
+pub const IDEMPOTENCY_KEY_REUSED: &str = "This idempotency key was used for another request. Take a new one.";
+/// Nobody could manage the cluster any more.
+pub const LAST_ADMIN: &str = "There must be an admin left. Make another account an admin first.";
 /// The object has moved on since the client read it.
 pub const PRECONDITION_FAILED: &str = "The object has changed since it was read. Read it again and retry.";
 /// Something of ours broke.
@@ -55,13 +75,36 @@ pub const NOT_A_TIME: &str = "Datetime has wrong format. Use one of these format
 pub const NOT_IN_FUTURE: &str = "This moment has already passed.";
 /// Not the name of an environment variable.
 pub const BAD_ENV_NAME: &str = "Names of environment variables may not be empty or contain \"=\".";
-/// A domain stays in its project.
-pub const DOMAIN_STAYS: &str = "A domain cannot be moved to another project. Delete it and create it there.";
+/// Not a key that an item of a secret may have.
+pub const BAD_SECRET_KEY: &str = "Keys of secrets are names of environment variables: letters A to Z, digits and \
+    underscores, not beginning with a digit.";
 
 /// A text with more than `max` code points.
 #[must_use]
 pub fn too_long(max: usize) -> String {
     format!("Ensure this field has no more than {max} characters.")
+}
+
+/// A text with fewer than `min` code points.
+#[must_use]
+pub fn too_short(min: usize) -> String {
+    format!("Ensure this field has at least {min} characters.")
+}
+
+/// A value with more than `max` bytes.
+#[must_use]
+pub fn value_too_large(max: usize) -> String {
+    format!(
+        "Ensure this value has no more than {} KB ({max} bytes in UTF-8).",
+        max / 1024
+    )
+}
+
+/// Too many requests.
+#[must_use]
+pub fn throttled(seconds: u32) -> String {
+    let s = if seconds == 1 { "" } else { "s" };
+    format!("Request was throttled. Expected available in {seconds} second{s}.")
 }
 
 /// A list or object with more than `max` members.

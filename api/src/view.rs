@@ -1,3 +1,4 @@
 //! What is derived when something is shown.
 
+pub mod arrival;
 pub mod service_status;

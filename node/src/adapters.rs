@@ -4,12 +4,21 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent::{Drainer, ReportError, Reporter};
-use api::{ClusterView, ControlPlane, MemberView, Readiness};
+use api::{ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer};
 use async_trait::async_trait;
-use model::{Actor, Command, NodeId, ReplicaId, ReplicaReport, State, Timestamp};
+use model::{
+    Actor, Command, NodeId, ReplicaId, ReplicaReport, Revision, Sealed, SecretValue, SecretValueId, State, Submission,
+    Timestamp,
+};
 use proxy::ProxyHandle;
-use raft::Cluster;
+use raft::{Cluster, PeerTls};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
+use storage::{Keyring, secret_context};
 use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::metrics;
 
 /// The wall clock, for stamping.
 pub(crate) fn now() -> Timestamp {
@@ -22,8 +31,8 @@ pub(crate) struct Control(pub(crate) Cluster);
 
 #[async_trait]
 impl ControlPlane for Control {
-    async fn submit(&self, actor: Actor, command: Command) -> Result<api::Submitted, api::SubmitError> {
-        match self.0.submit(actor, command).await {
+    async fn submit(&self, submission: Submission) -> Result<api::Submitted, api::SubmitError> {
+        match self.0.submit_as(submission, SUBMIT_LIMIT).await {
             Ok(done) => Ok(api::Submitted {
                 outcome: done.outcome,
                 revision: done.revision,
@@ -44,6 +53,20 @@ impl ControlPlane for Control {
 
     fn local(&self) -> State {
         self.0.local()
+    }
+
+    async fn beyond(&self, seen: Revision) -> State {
+        let mut feed = self.0.watch();
+        loop {
+            let now = self.0.local();
+            if now.revision() > seen {
+                return now;
+            }
+            if feed.next().await.is_err() {
+                // The node is stopping, and the request with it.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     fn staleness(&self) -> Duration {
@@ -84,10 +107,50 @@ impl ControlPlane for Control {
             (Some(_), Some(_)) => Readiness::Ready,
         }
     }
+
+    fn metrics(&self) -> String {
+        metrics::text(&self.0)
+    }
 }
 
+/// How long a client's command is tried for; shorter than the request may take.
+const SUBMIT_LIMIT: Duration = Duration::from_secs(8);
 /// Without word from a leader for this long, a node does not call itself ready.
 const STALE: Duration = Duration::from_secs(2);
+
+/// The API's way to the keys of this node.
+pub(crate) struct Seals(pub(crate) Keyring);
+
+impl Sealer for Seals {
+    fn seal(&self, id: SecretValueId, key: &str, value: &str) -> Result<Sealed, SealError> {
+        let context = secret_context(id.item.0, key, id.version);
+        self.0.seal(&context, value.as_bytes()).map_err(|it| refused(it, key))
+    }
+
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<String>, SealError> {
+        let context = secret_context(value.id.item.0, &value.key, value.id.version);
+        let plain = self
+            .0
+            .open(&context, &value.sealed)
+            .map_err(|it| refused(it, &value.key))?;
+        match std::str::from_utf8(&plain) {
+            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+            Err(_) => Err(SealError::Damaged(format!("the item {} holds no text", value.key))),
+        }
+    }
+
+    fn derive(&self, purpose: &str, input: &[u8]) -> Result<[u8; 32], SealError> {
+        self.0.derive_secret(purpose, input).map_err(|it| refused(it, purpose))
+    }
+}
+
+/// Names the item, never what is in it.
+fn refused(error: storage::SealError, key: &str) -> SealError {
+    match error {
+        storage::SealError::Locked => SealError::Locked,
+        other => SealError::Damaged(format!("the item {key}: {other}")),
+    }
+}
 
 /// The agent's way to tell what became of its replicas.
 pub(crate) struct Reports {
@@ -116,6 +179,23 @@ pub(crate) struct Drains(pub(crate) Arc<ProxyHandle>);
 impl Drainer for Drains {
     async fn drain(&self, replica: ReplicaId, limit: Duration) {
         self.0.drain(replica, limit).await;
+    }
+}
+
+/// The proxy's way to know other proxies of the cluster.
+pub(crate) struct ProxyPeers(pub(crate) PeerTls);
+
+impl proxy::Peers for ProxyPeers {
+    fn server(&self) -> Option<Arc<ServerConfig>> {
+        self.0.server()
+    }
+
+    fn client(&self, node: NodeId) -> Option<(Arc<ClientConfig>, ServerName<'static>)> {
+        self.0.client(node)
+    }
+
+    fn member(&self, certificate: &CertificateDer<'_>) -> Option<NodeId> {
+        self.0.member(certificate)
     }
 }
 

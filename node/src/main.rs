@@ -5,6 +5,7 @@ mod bootstrap;
 mod controllers;
 mod feeds;
 mod server;
+mod metrics;
 mod settings;
 mod telemetry;
 
@@ -34,6 +35,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Err(error) = storage::harden() {
+        eprintln!("goblins: {:#}", anyhow::Error::from(error));
+        return ExitCode::FAILURE;
+    }
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("goblins: another TLS provider was installed before ours; this is a bug");
         return ExitCode::FAILURE;

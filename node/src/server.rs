@@ -14,14 +14,13 @@ use model::{Capacity, NodeDraft};
 use planner::RouteTable;
 use proxy::{ProxyConfig, ProxyHandle};
 use raft::{Cluster, Start};
-use ring::hmac;
 use storage::DataDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::adapters::Control;
+use crate::adapters::{Control, ProxyPeers, Seals};
 use crate::bootstrap::FirstKey;
 use crate::settings::{Birth, RateLimit, Settings, addresses};
 use crate::{controllers, feeds, telemetry};
@@ -29,6 +28,8 @@ use hosting::Hosting;
 
 /// Name of the account that a new cluster begins with.
 const ADMIN: &str = "admin";
+/// What proxies of a cluster speak with each other: HTTP/1.1 that names a replica.
+const PROXY_PROTOCOL: &[u8] = b"goblins-proxy/1";
 /// How long requests in flight may take to end when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
@@ -109,7 +110,7 @@ impl Node {
                 http_addr: settings.http_addr,
                 https: certificate::https(settings)?,
                 workers: workers(),
-                hop_key: hop_key(&cluster.cluster_key()),
+                peers: Arc::new(ProxyPeers(cluster.peer_tls(PROXY_PROTOCOL))),
             },
             RouteTable::default(),
         )
@@ -151,18 +152,6 @@ impl Node {
 
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// Proves to another proxy that a request was handed over by a node of this cluster. Derived, so that the cluster key
-/// itself stays with what seals secrets.
-fn hop_key(cluster_key: &[u8; 32]) -> [u8; 32] {
-    let tag = hmac::sign(
-        &hmac::Key::new(hmac::HMAC_SHA256, cluster_key),
-        b"goblins proxy hop, version 1",
-    );
-    let mut key = [0; 32];
-    key.copy_from_slice(tag.as_ref());
-    key
 }
 
 fn draft(settings: &Settings) -> NodeDraft {
@@ -227,15 +216,17 @@ fn serve_api(
     cluster: &Cluster,
     listener: TcpListener,
 ) -> (tokio::task::JoinHandle<std::io::Result<()>>, CancellationToken) {
-    let rate_limit = match settings.api_rate_limit {
+    let limit = match settings.api_rate_limit {
         RateLimit::Off => api::RateLimit::Off,
         RateLimit::PerHour(n) => api::RateLimit::PerHour(n),
     };
     let config = api::ApiConfig {
-        rate_limit,
+        rate_limit: limit,
+        secret_limit: limit,
         ..api::ApiConfig::default()
     };
-    let router = api::router(Arc::new(Control(cluster.clone())), config);
+    let sealer = Arc::new(Seals(cluster.keyring()));
+    let router = api::router(Arc::new(Control(cluster.clone())), sealer, config);
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });

@@ -14,6 +14,8 @@ pub(crate) use args::{DevArgs, LogFormat, RateLimit, ServerArgs};
 
 /// Where a node keeps everything unless it is told otherwise.
 const DATA_DIR: &str = "/var/lib/goblins";
+/// Changes an hour and account where nobody says.
+const RATE_LIMIT: u32 = 100;
 const API_PORT: u16 = 7400;
 const PEER_PORT: u16 = 7401;
 const HTTP_PORT: u16 = 8080;
@@ -98,7 +100,7 @@ impl Settings {
                     subnet: subnet(args.container_subnet.as_deref())?,
                 })
             },
-            api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::Off),
+            api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::PerHour(RATE_LIMIT)),
             bootstrap_key_file: args.bootstrap_key_file,
             log: args.log.unwrap_or_else(|| "info,openraft=error".to_owned()),
             log_format: args.log_format.unwrap_or_default(),

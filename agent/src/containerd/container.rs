@@ -1,7 +1,7 @@
 //! Containers: made, started and removed.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use containerd_client::services::v1::container::Runtime;
 use containerd_client::services::v1::snapshots::{PrepareSnapshotRequest, RemoveSnapshotRequest};
@@ -17,7 +17,9 @@ use tonic::Code;
 use super::ContainerdConfig;
 use super::api::{Api, ApiError, LONG, SHORT, or_gone, within};
 use super::files::Files;
-use super::spec::{self, Surroundings};
+use super::spec::{self, SecretPlaces, Surroundings};
+use super::user::Ids;
+use super::vault::Vaults;
 use super::{label, user};
 use crate::image::Unpacked;
 use crate::runtime::{RunRequest, RuntimeError};
@@ -35,18 +37,32 @@ struct RuncOptions {
     root: String,
 }
 
+/// What this host has ready for a container.
+#[derive(Debug)]
+pub(super) struct Host<'a> {
+    pub files: Files,
+    /// For those that get secrets.
+    pub launcher: Option<PathBuf>,
+    pub log: PathBuf,
+    pub vaults: &'a Vaults,
+}
+
 /// Makes a container with its own layer and starts its process. Leaves what it made when it fails.
 pub(super) async fn create_and_start(
     api: &Api,
     config: &ContainerdConfig,
     request: &RunRequest,
     image: &Unpacked,
-    files: &Files,
-    log: &Path,
+    host: &Host<'_>,
 ) -> Result<(), RuntimeError> {
     let id = request.replica.to_string();
+    let place = host.vaults.place(request.replica);
     let surroundings = Surroundings {
-        files,
+        files: &host.files,
+        secrets: host.launcher.as_deref().map(|launcher| SecretPlaces {
+            files: &place,
+            launcher,
+        }),
         cgroup: Path::new(&config.cgroup_parent).join(&id),
         cgroup_v2: Path::new("/sys/fs/cgroup/cgroup.controllers").exists(),
     };
@@ -54,6 +70,7 @@ pub(super) async fn create_and_start(
     // The container comes first: it is what keeps its snapshot from being collected as garbage.
     create(api, config, request, image, &id, &spec).await?;
     let mounts = prepare(api, config, &id, &image.chain_id).await?;
+    let mut ids = Ids::default();
     if let Some(name) = image
         .config
         .config
@@ -61,10 +78,14 @@ pub(super) async fn create_and_start(
         .and_then(|it| it.user.as_deref())
         .filter(|name| !name.is_empty())
     {
-        spec::set_user(&mut spec, user::look_up(name, &mounts).map_err(RuntimeError::Start)?);
+        ids = user::look_up(name, &mounts).map_err(RuntimeError::Start)?;
+        spec::set_user(&mut spec, ids);
         update(api, &id, &spec).await?;
     }
-    let console = format!("file://{}", log.display());
+    if !request.secrets.is_empty() {
+        host.vaults.fill(request.replica, ids, request.secrets.clone()).await?;
+    }
+    let console = format!("file://{}", host.log.display());
     let task = CreateTaskRequest {
         container_id: id.clone(),
         rootfs: mounts,

@@ -15,6 +15,7 @@ use oci_spec::runtime::{
 
 use super::files::{self, Files};
 use super::user::Ids;
+use super::{launcher, vault};
 use crate::image::{Defaults, ImageConfig};
 use crate::runtime::{RunRequest, RuntimeError};
 
@@ -44,9 +45,19 @@ const CAPABILITIES: [Capability; 13] = [
 #[derive(Clone, Debug)]
 pub(super) struct Surroundings<'a> {
     pub files: &'a Files,
+    /// Only for a container that gets secrets.
+    pub secrets: Option<SecretPlaces<'a>>,
     pub cgroup: PathBuf,
     /// Whether the host has one hierarchy of cgroups for everything.
     pub cgroup_v2: bool,
+}
+
+/// What a container with secrets has mounted, as it lies on the host. The values themselves must never become part of a
+/// description: containerd and runc keep it on the disk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SecretPlaces<'a> {
+    pub files: &'a Path,
+    pub launcher: &'a Path,
 }
 
 pub(super) fn build(
@@ -62,6 +73,10 @@ pub(super) fn build(
             "`{image}` names no program to run; set the service's command"
         )));
     }
+    let args = match around.secrets {
+        Some(_) => launched(request, args),
+        None => args,
+    };
     assemble(request, &defaults, args, around).map_err(|source| RuntimeError::Refused {
         doing: "take a container's description",
         source: source.into(),
@@ -88,7 +103,7 @@ fn assemble(
         .hostname(files::hostname(request))
         .root(RootBuilder::default().path("rootfs").readonly(false).build()?)
         .process(process(request, defaults, args)?)
-        .mounts(mounts(around.files)?)
+        .mounts(mounts(around)?)
         .linux(linux(request, around)?)
         .build()
 }
@@ -109,22 +124,40 @@ fn arguments(request: &RunRequest, defaults: &Defaults) -> Vec<String> {
     entrypoint.into_iter().chain(args).collect()
 }
 
-/// Later ones win: the image's, ours, the config's, the service's.
+/// The launcher becomes the program, see `agent/launcher`.
+fn launched(request: &RunRequest, args: Vec<String>) -> Vec<String> {
+    let keys = secret_variables(request).map(str::to_owned);
+    [launcher::INSIDE.to_owned()]
+        .into_iter()
+        .chain(keys)
+        .chain(["--".to_owned()])
+        .chain(args)
+        .collect()
+}
+
+/// The secrets that become variables: not those that the service's own settings take the place of.
+fn secret_variables(request: &RunRequest) -> impl Iterator<Item = &str> {
+    let own = &request.spec.container.env;
+    let keys = request.secrets.iter().map(|it| it.key.as_str());
+    keys.filter(move |key| !own.contains_key(*key) && *key != "--" && !key.contains('='))
+}
+
+/// Later ones win: the image's, ours, the config's, the secret's (which the launcher adds), the service's.
 fn environment(request: &RunRequest, defaults: &Defaults) -> Vec<String> {
     let mut all = vec![PATH.to_owned()];
     all.extend(defaults.env.clone().unwrap_or_default());
     all.extend([
         format!("HOSTNAME={}", files::hostname(request)),
-        format!("PORT={}", request.spec.port),
         format!("GOBLINS_REPLICA={}", request.replica),
         format!("GOBLINS_SERVICE={}", request.service_name),
         format!("GOBLINS_VERSION={}", request.version),
         format!("GOBLINS_NODE={}", request.node_name),
     ]);
+    all.extend(request.spec.port.map(|port| format!("PORT={port}")));
     let pair = |(key, value): (&String, &String)| format!("{key}={value}");
     all.extend(request.config.iter().map(pair));
     all.extend(request.spec.container.env.iter().map(pair));
-    let mut seen = HashSet::new();
+    let mut seen: HashSet<_> = secret_variables(request).map(str::to_owned).collect();
     let mut kept: Vec<String> = Vec::with_capacity(all.len());
     for entry in all.into_iter().rev() {
         if seen.insert(entry.split('=').next().unwrap_or_default().to_owned()) {
@@ -172,25 +205,30 @@ fn open_files() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(OPEN_FILES, |(_, hard)| hard.min(OPEN_FILES))
 }
 
-fn mounts(files: &Files) -> Result<Vec<Mount>, OciSpecError> {
+fn mounts(around: &Surroundings<'_>) -> Result<Vec<Mount>, OciSpecError> {
     let mut mounts = get_default_mounts();
-    let ours = [
-        ("/etc/hosts", &files.hosts),
-        ("/etc/hostname", &files.hostname),
-        ("/etc/resolv.conf", &files.resolv_conf),
-    ];
-    for (inside, outside) in ours {
-        let options = ["rbind", "rprivate", "rw"].map(str::to_owned);
-        mounts.push(
-            MountBuilder::default()
-                .destination(inside)
-                .typ("bind")
-                .source(outside.as_path())
-                .options(options.to_vec())
-                .build()?,
-        );
+    let files = around.files;
+    let writable = ["rbind", "rprivate", "rw"].as_slice();
+    mounts.push(bind("/etc/hosts", &files.hosts, writable)?);
+    mounts.push(bind("/etc/hostname", &files.hostname, writable)?);
+    mounts.push(bind("/etc/resolv.conf", &files.resolv_conf, writable)?);
+    if let Some(SecretPlaces { files, launcher }) = around.secrets {
+        let options = ["rbind", "rprivate", "ro", "nosuid", "nodev", "noexec"];
+        mounts.push(bind(vault::INSIDE, files, &options)?);
+        let options = ["bind", "rprivate", "ro", "nosuid", "nodev"];
+        mounts.push(bind(launcher::INSIDE, launcher, &options)?);
     }
     Ok(mounts)
+}
+
+fn bind(inside: &str, outside: &Path, options: &[&str]) -> Result<Mount, OciSpecError> {
+    let options: Vec<_> = options.iter().map(|it| (*it).to_owned()).collect();
+    MountBuilder::default()
+        .destination(inside)
+        .typ("bind")
+        .source(outside)
+        .options(options)
+        .build()
 }
 
 fn linux(request: &RunRequest, around: &Surroundings<'_>) -> Result<Linux, OciSpecError> {

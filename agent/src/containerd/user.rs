@@ -9,8 +9,8 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// Numbers of a user and its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Numbers of a user and its group; by default root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ids {
     pub uid: u32,
     pub gid: u32,

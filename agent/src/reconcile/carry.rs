@@ -11,9 +11,10 @@ use tokio::sync::Semaphore;
 
 use super::table::Listing;
 use crate::network::Network;
-use crate::ports::Drainer;
+use crate::ports::{Drainer, Opener};
 use crate::reason;
 use crate::runtime::{RunRequest, Runtime, RuntimeError, Signal, Task};
+use crate::secret::{self, Unopened};
 
 /// More containers started at the same time only wait for the disk and the CPU.
 const STARTS_AT_ONCE: usize = 8;
@@ -23,6 +24,7 @@ pub(crate) struct Carrier {
     pub runtime: Arc<dyn Runtime>,
     pub network: Arc<dyn Network>,
     pub drainer: Arc<dyn Drainer>,
+    pub opener: Arc<dyn Opener>,
     pub node_name: String,
     starts: Semaphore,
 }
@@ -38,6 +40,8 @@ pub(super) enum Outcome {
     Failed(Reason),
     /// The image went missing.
     ImageGone(String),
+    /// Somebody has to do something first; the same is tried again until then.
+    Blocked(Reason),
     /// containerd does not answer.
     Away(Reason),
     /// Something else is at fault; the same is tried again soon.
@@ -49,12 +53,14 @@ impl Carrier {
         runtime: Arc<dyn Runtime>,
         network: Arc<dyn Network>,
         drainer: Arc<dyn Drainer>,
+        opener: Arc<dyn Opener>,
         node_name: String,
     ) -> Self {
         Self {
             runtime,
             network,
             drainer,
+            opener,
             node_name,
             starts: Semaphore::new(STARTS_AT_ONCE),
         }
@@ -125,12 +131,18 @@ impl Carrier {
             replica,
             service_name,
             deployment: Some(deployment),
+            secrets,
         }) = assignment
         else {
             return Outcome::Held("it is no longer assigned to this host".to_owned());
         };
         let Ok(_one_of_few) = self.starts.acquire().await else {
             return Outcome::Held("the agent stops".to_owned());
+        };
+        let secrets = match secret::open_all(&*self.opener, &deployment, &secrets) {
+            Ok(secrets) => secrets,
+            Err(Unopened::Locked(reason)) => return Outcome::Blocked(reason),
+            Err(Unopened::Unreadable(reason)) => return Outcome::Failed(reason),
         };
         let attachment = match self.network.attach(replica.id).await {
             Ok(attachment) => attachment,
@@ -145,6 +157,7 @@ impl Carrier {
             version: deployment.version,
             spec: deployment.spec,
             config: deployment.config_snapshot,
+            secrets,
             restarts,
             node_name: self.node_name.clone(),
             address: attachment.address,

@@ -52,7 +52,6 @@ struct Note {
     changed: u64,
     /// Such a step is under way.
     changing: bool,
-    running_since: Option<Moment>,
 }
 
 impl Table {
@@ -130,10 +129,10 @@ impl Table {
     }
 
     fn end_step(&mut self, replica: ReplicaId, step: &Step, outcome: Outcome, now: Moment, hold_until: Moment) {
-        let note = self.notes.entry(replica).or_default();
         let it = self.observed.instances.entry(replica).or_default();
         it.busy = false;
-        if let Step::Run { restarts, .. } = step {
+        it.blocked = None;
+        if let (Step::Run { restarts, .. }, false) = (step, matches!(outcome, Outcome::Blocked(_))) {
             // Even a start that failed may have got as far as the network.
             it.networked = true;
             it.restarts = *restarts;
@@ -141,7 +140,7 @@ impl Table {
         match outcome {
             Outcome::Fine => done(it, step, now),
             Outcome::Started { address, stop_grace } => {
-                note.running_since = Some(now);
+                it.running_since = Some(now);
                 it.container = ContainerState::Running;
                 it.address = Some(IpAddr::V4(address));
                 it.stop_grace = stop_grace;
@@ -157,6 +156,10 @@ impl Table {
             },
             Outcome::Away(reason) => hold(it, replica, step, &reason.message, hold_until),
             Outcome::Held(why) => hold(it, replica, step, &why, hold_until),
+            Outcome::Blocked(reason) => {
+                it.blocked = Some(reason);
+                it.hold_until = Some(hold_until);
+            }
             Outcome::ImageGone(image) => {
                 self.observed.images.remove(&image);
                 it.hold_until = Some(hold_until);
@@ -175,7 +178,7 @@ impl Table {
             }
         };
         let state = match outcome {
-            Outcome::Failed(reason) | Outcome::Away(reason) => failed(reason),
+            Outcome::Failed(reason) | Outcome::Away(reason) | Outcome::Blocked(reason) => failed(reason),
             Outcome::Held(why) => failed(crate::reason::reason(crate::reason::REGISTRY_ERROR, why)),
             Outcome::Fine | Outcome::Started { .. } | Outcome::ImageGone(_) => {
                 self.failed_pulls.remove(image);
@@ -218,7 +221,7 @@ impl Table {
             let it = self.observed.instances.entry(replica).or_default();
             it.networked = listing.networked.contains(&replica);
             match containers.remove(&replica) {
-                Some(found) => see(it, note, found, listing.ends.get(&replica), now),
+                Some(found) => see(it, found, listing.ends.get(&replica), now),
                 None => it.container = ContainerState::Absent,
             }
         }
@@ -261,7 +264,7 @@ fn hold(it: &mut Instance, replica: ReplicaId, step: &Step, why: &str, until: Mo
 }
 
 /// Takes over what was seen of one container.
-fn see(it: &mut Instance, note: &mut Note, found: &Listed, end: Option<&Reason>, now: Moment) {
+fn see(it: &mut Instance, found: &Listed, end: Option<&Reason>, now: Moment) {
     let before = it.container;
     it.restarts = found.restarts;
     it.stop_grace = found.stop_grace;
@@ -272,20 +275,20 @@ fn see(it: &mut Instance, note: &mut Note, found: &Listed, end: Option<&Reason>,
             it.container = ContainerState::Running;
             if before != ContainerState::Running {
                 it.health = Health::Unknown;
-                note.running_since.get_or_insert(now);
+                it.running_since.get_or_insert(now);
             }
         }
         Task::Exited { .. } => {
             it.container = ContainerState::Exited;
             let by_itself = before != ContainerState::Exited && it.terminated_at.is_none() && it.killed_at.is_none();
             if by_itself && let Some(reason) = end {
-                let proved = note.running_since.is_some_and(|since| since.after(PROVED) <= now);
+                let proved = it.running_since.is_some_and(|since| since.after(PROVED) <= now);
                 it.failures = if proved { 1 } else { it.failures.saturating_add(1) };
                 it.failure = Some(Failure {
                     reason: reason.clone(),
                     at: now,
                 });
-                note.running_since = None;
+                it.running_since = None;
             }
         }
     }

@@ -5,6 +5,7 @@ mod fakes;
 use model::{Intent, Phase};
 use tokio::sync::mpsc;
 
+use crate::ports::OpenError;
 use fakes::World;
 
 #[tokio::test]
@@ -91,4 +92,65 @@ async fn a_slow_pull_does_not_hold_up_a_stop() {
     assert!(!world.log().contains(&"run 2".to_owned()));
     hold.send(()).await.unwrap();
     world.until_phase(2, Phase::Starting).await;
+}
+
+#[tokio::test]
+async fn a_worker_becomes_ready_without_being_asked() {
+    let mut world = World::start(&[]).await;
+    world.want_sealed(1, Intent::Run);
+    let report = world.until_phase(1, Phase::Ready).await;
+    assert_eq!((report.reason, report.address), (None, None));
+    world.end(1, 3);
+    let report = world.until_phase(1, Phase::Failed).await;
+    assert!(report.reason.is_some_and(|it| it.message.contains("exit code 3")));
+    world.until_phase(1, Phase::Ready).await;
+}
+
+#[tokio::test]
+async fn a_container_with_secrets_waits_for_a_locked_keyring() {
+    let mut world = World::start(&[]).await;
+    world.refuse_to_open(Some(OpenError::Locked));
+    world.want_sealed(1, Intent::Run);
+    let report = loop {
+        let report = world.until_phase(1, Phase::Starting).await;
+        if report.reason.is_some() {
+            break report;
+        }
+    };
+    let reason = report.reason.expect("it was just looked at");
+    assert_eq!(reason.code, "keyring_locked");
+    assert!(reason.message.contains("goblins keyring unlock"), "{}", reason.message);
+    world.idle().await;
+    assert_eq!((world.log(), world.opened()), (vec!["pull app:1".to_owned()], 0));
+    world.refuse_to_open(None);
+    let report = world.until_phase(1, Phase::Ready).await;
+    assert_eq!((report.reason, report.restarts), (None, 0));
+    assert_eq!(world.log(), ["pull app:1", "attach 1", "run 1 with TOKEN"]);
+}
+
+#[tokio::test]
+async fn a_locked_keyring_leaves_alone_what_runs() {
+    let mut world = World::start(&[1]).await;
+    world.refuse_to_open(Some(OpenError::Locked));
+    world.want_sealed(1, Intent::Run);
+    world.until_phase(1, Phase::Ready).await;
+    assert_eq!((world.log(), world.opened()), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_open_is_told_by_its_key() {
+    let mut world = World::start(&[]).await;
+    world.refuse_to_open(Some(OpenError::Damaged));
+    world.want_sealed(1, Intent::Run);
+    let reason = world
+        .until_phase(1, Phase::Failed)
+        .await
+        .reason
+        .expect("a failure has a reason");
+    assert_eq!(reason.code, "secret_unreadable");
+    assert!(
+        reason.message.contains("`TOKEN`") && !reason.message.contains("tweet"),
+        "{}",
+        reason.message
+    );
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent::{Drainer, ReportError, Reporter, Wanted};
+use agent::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
 use async_trait::async_trait;
 use model::{
-    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, Millicores,
-    NodeId, NodeView, Phase, Replica, ReplicaId, ReplicaReport, Resources, Revision, ServiceId, ServiceSpec, Timestamp,
+    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, KeyVersion,
+    Millicores, NodeId, NodeView, Phase, Replica, ReplicaId, ReplicaReport, Resources, Revision, Sealed, SecretItemId,
+    SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Timestamp,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 pub fn replica(n: u128) -> ReplicaId {
     ReplicaId(Uuid::from_u128(n))
@@ -21,6 +23,8 @@ pub struct FakeCluster {
     pub wanted: watch::Sender<Wanted>,
     pub told: Mutex<Vec<ReplicaReport>>,
     pub drained: Mutex<Vec<ReplicaId>>,
+    /// What replicas get that are wanted from now on.
+    pub secrets: Mutex<Vec<Arc<SecretValue>>>,
 }
 
 impl FakeCluster {
@@ -29,17 +33,36 @@ impl FakeCluster {
             wanted: watch::channel(Wanted::default()).0,
             told: Mutex::default(),
             drained: Mutex::default(),
+            secrets: Mutex::default(),
         }
     }
 
-    /// Records of replicas that were wanted before stay as they are, but for their intent.
+    pub fn seal(&self, items: &[(&str, &str)]) {
+        let one = |((key, value), n): (&(&str, &str), u128)| {
+            Arc::new(SecretValue {
+                id: SecretValueId {
+                    item: SecretItemId(Uuid::from_u128(n)),
+                    version: 1,
+                },
+                key: (*key).to_owned(),
+                sealed: Sealed {
+                    key: KeyVersion(1),
+                    wrapped: Vec::new(),
+                    value: turned(value.as_bytes()),
+                },
+            })
+        };
+        *self.secrets.lock().unwrap() = items.iter().zip(1..).map(one).collect();
+    }
+
+    /// A port of 0 is none. Records of replicas that were wanted before stay as they are, but for their intent.
     pub fn want(&self, replicas: &[(u128, Intent, &str, u16)]) {
         self.wanted.send_modify(|wanted| {
             let known = |id| wanted.view.assignments.iter().find(|it| it.replica.id == id);
             let one = |(n, intent, image, port): &(u128, Intent, &str, u16)| {
                 let mut it = known(replica(*n))
                     .cloned()
-                    .unwrap_or_else(|| assignment(*n, image, *port));
+                    .unwrap_or_else(|| assignment(*n, image, *port, &self.secrets.lock().unwrap()));
                 it.replica.intent = *intent;
                 it
             };
@@ -78,7 +101,18 @@ impl Drainer for FakeCluster {
     }
 }
 
-fn assignment(n: u128, image: &str, port: u16) -> Assignment {
+/// No cipher, but nothing of a value can be read either.
+fn turned(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte ^ 0x5a).collect()
+}
+
+impl Opener for FakeCluster {
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        Ok(turned(&value.sealed.value).into())
+    }
+}
+
+fn assignment(n: u128, image: &str, port: u16, secrets: &[Arc<SecretValue>]) -> Assignment {
     let (service, account) = (ServiceId(Uuid::from_u128(100)), AccountId(Uuid::from_u128(300)));
     let resources = Resources {
         cpu_limit: Some(Millicores(500)),
@@ -93,7 +127,7 @@ fn assignment(n: u128, image: &str, port: u16) -> Assignment {
     };
     let spec = ServiceSpec {
         image: image.to_owned(),
-        port,
+        port: (port > 0).then_some(port),
         replicas: 1,
         config: None,
         secret: None,
@@ -107,6 +141,12 @@ fn assignment(n: u128, image: &str, port: u16) -> Assignment {
     };
     let mut config_snapshot = listen;
     config_snapshot.insert("COLOUR".to_owned(), "green".to_owned());
+    config_snapshot.insert("SHAPE".to_owned(), "round".to_owned());
+    let pin = |value: &Arc<SecretValue>| SecretPin {
+        item: value.id.item,
+        version: value.id.version,
+        key: value.key.clone(),
+    };
     let deployment = Deployment {
         id: DeploymentId(Uuid::from_u128(200)),
         service,
@@ -114,7 +154,7 @@ fn assignment(n: u128, image: &str, port: u16) -> Assignment {
         version: 1,
         spec,
         config_snapshot,
-        secret_keys_snapshot: Vec::new(),
+        secrets: secrets.iter().map(pin).collect(),
         status: DeploymentStatus::Pending,
         deployed_at: Timestamp(0),
         deployed_by: String::new(),
@@ -144,5 +184,6 @@ fn assignment(n: u128, image: &str, port: u16) -> Assignment {
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
+        secrets: secrets.to_vec(),
     }
 }

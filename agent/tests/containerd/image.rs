@@ -8,11 +8,18 @@ use tokio::process::Command;
 
 /// The source of the HTTP server that test images hold.
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../chaos/testserver/main.rs");
+/// The source of a program that looks at its secrets.
+const INSPECTOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/containerd/programs/inspector.rs");
 
 /// What differs between images.
 #[derive(Clone, Copy, Debug)]
 pub struct Variant {
     pub architecture: &'static str,
+    /// Of the program, which is `/app` in the image.
+    pub source: &'static str,
+    pub user: &'static str,
+    pub folder: &'static str,
+    pub search_path: &'static str,
     pub entrypoint: &'static [&'static str],
     /// MiB of nothing beside the program.
     pub ballast: usize,
@@ -27,14 +34,39 @@ impl Variant {
         };
         Self {
             architecture,
+            source: SERVER,
+            user: "",
+            folder: "",
+            search_path: "/bin",
             entrypoint: &["/app"],
             ballast: 0,
         }
     }
+
+    /// Found by name, in a folder of its own, and not as root.
+    pub fn inspector() -> Self {
+        Self {
+            source: INSPECTOR,
+            user: "1234:4321",
+            folder: "/work",
+            search_path: "/bin:/",
+            entrypoint: &["app"],
+            ..Self::server()
+        }
+    }
+
+    pub fn without_program() -> Self {
+        Self {
+            entrypoint: &["/no-such-program"],
+            ..Self::server()
+        }
+    }
 }
 
-/// Compiles the server, once for each test.
-pub async fn program(folder: &Path) -> PathBuf {
+/// Compiles a program, once for each test.
+pub async fn program(folder: &Path, variant: &Variant) -> PathBuf {
+    let folder = folder.join("programs").join(&hex(variant.source.as_bytes())[..8]);
+    std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("app");
     if !path.exists() {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -48,7 +80,7 @@ pub async fn program(folder: &Path) -> PathBuf {
             "opt-level=1",
             "-o",
         ]);
-        run(command.arg(&path).arg(SERVER)).await;
+        run(command.arg(&path).arg(variant.source)).await;
     }
     path
 }
@@ -77,7 +109,12 @@ pub async fn layout(folder: &Path, program: &Path, variant: &Variant) {
     let layer = put(&std::fs::read(layer).unwrap(), "application/vnd.oci.image.layer.v1.tar");
     let config = json!({
         "architecture": variant.architecture, "os": "linux",
-        "config": {"Env": ["PATH=/bin", "VERSION=1"], "Entrypoint": variant.entrypoint},
+        "config": {
+            "Env": [format!("PATH={}", variant.search_path), "VERSION=1".to_owned()],
+            "Entrypoint": variant.entrypoint,
+            "User": variant.user,
+            "WorkingDir": variant.folder,
+        },
         "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
     });
     let config = put(

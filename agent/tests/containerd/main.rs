@@ -3,8 +3,10 @@
 //! Each test starts itself again inside fresh mount, pid and network namespaces: nothing of this host's is touched, and
 //! when the test ends, however it ends, the kernel ends everything that it started.
 
+mod canary;
 mod cluster;
 mod image;
+mod sealed;
 mod world;
 
 use std::time::Duration;
@@ -105,15 +107,7 @@ fn what_cannot_run_says_why_and_holds_up_nothing_else() {
                 },
             )
             .await;
-        world
-            .push(
-                "empty:1",
-                &Variant {
-                    entrypoint: &["/no-such-program"],
-                    ..Variant::server()
-                },
-            )
-            .await;
+        world.push("empty:1", &Variant::without_program()).await;
         let cases = [
             (
                 "127.0.0.1:5000/app:none",

@@ -23,7 +23,11 @@ use crate::cluster::{FakeCluster, replica};
 use crate::image::{self, Variant};
 
 const INSIDE: &str = "GOBLINS_TEST_WORLD";
+/// Made at the end of a scenario.
+const RAN: &str = "ran";
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Where values of secrets are mounted.
+pub const SECRETS: &str = "/run/goblins/secrets";
 const REGISTRY: &str = "127.0.0.1:5000";
 const PROGRAMS: [&str; 7] = [
     "containerd",
@@ -35,7 +39,7 @@ const PROGRAMS: [&str; 7] = [
     "unshare",
 ];
 
-/// Runs a scenario in namespaces that end with it. `name` is that of the test.
+/// Runs a scenario in namespaces that end with it. `name` is that of the test, with its modules.
 pub fn isolated(name: &str, scenario: impl AsyncFnOnce(PathBuf)) {
     if let Some(data) = std::env::var_os(INSIDE) {
         let none: Option<&str> = None;
@@ -46,7 +50,9 @@ pub fn isolated(name: &str, scenario: impl AsyncFnOnce(PathBuf)) {
             .enable_all()
             .build()
             .unwrap();
-        return runtime.block_on(scenario(data.into()));
+        let data = PathBuf::from(data);
+        runtime.block_on(scenario(data.clone()));
+        return std::fs::write(data.join(RAN), "").unwrap();
     }
     if let Some(why) = cannot_run() {
         assert!(std::env::var_os("CI").is_none(), "{name} cannot be skipped here: {why}");
@@ -72,6 +78,8 @@ pub fn isolated(name: &str, scenario: impl AsyncFnOnce(PathBuf)) {
         .unwrap();
     remove_cgroups(&cgroup(folder.path()));
     assert!(status.success(), "see above");
+    let ran = folder.path().join(RAN).exists();
+    assert!(ran, "no test has the name {name}; it is written with its modules");
 }
 
 fn cannot_run() -> Option<String> {
@@ -154,6 +162,7 @@ impl World {
             runtime_binary: None,
             logs: data.join("logs"),
             files: data.join("containers"),
+            secrets: SECRETS.into(),
             insecure_registries: [REGISTRY, "127.0.0.1:9", "127.0.0.1:5001"].map(str::to_owned).to_vec(),
         });
         let runtime = Arc::new(runtime.unwrap());
@@ -166,6 +175,7 @@ impl World {
             runtime.clone(),
             network.clone(),
             cluster.wanted.subscribe(),
+            cluster.clone(),
             cluster.clone(),
             cluster.clone(),
         );
@@ -207,7 +217,7 @@ impl World {
     pub async fn push(&self, name: &str, variant: &Variant) {
         let folder = self.data.join("layouts").join(name.replace(':', "-"));
         std::fs::create_dir_all(&folder).unwrap();
-        let program = image::program(&self.data).await;
+        let program = image::program(&self.data, variant).await;
         image::layout(&folder, &program, variant).await;
         let mut copy = Command::new("skopeo");
         copy.args(["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"]);
@@ -216,6 +226,30 @@ impl World {
                 .arg(format!("docker://{REGISTRY}/{name}")),
         )
         .await;
+    }
+
+    /// Gives these items to every replica that is wanted from now on.
+    pub fn seal(&self, items: &[(&str, &str)]) {
+        self.cluster.seal(items);
+    }
+
+    /// Where the values of a replica are mounted.
+    pub fn vault(&self, n: u128) -> PathBuf {
+        Path::new(SECRETS).join(replica(n).to_string())
+    }
+
+    /// As a daemon does that is killed before its container is made.
+    pub async fn leave_vault_behind(&self, n: u128) -> PathBuf {
+        let place = self.vault(n);
+        std::fs::create_dir(&place).unwrap();
+        mount(Some("tmpfs"), &place, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+        std::fs::write(place.join("TOKEN"), "left over").unwrap();
+        place
+    }
+
+    /// What a replica printed in its first life.
+    pub fn log(&self, n: u128) -> PathBuf {
+        agent::log_path(&self.data.join("logs"), replica(n), 0)
     }
 
     pub fn want(&self, replicas: &[(u128, Intent, &str, u16)]) {
@@ -276,6 +310,15 @@ impl World {
         };
         timeout(PATIENCE, answers).await.expect("containerd never comes back");
     }
+}
+
+/// Writes everything that this process would log, however little it matters.
+pub fn write_log(data: &Path) -> PathBuf {
+    let path = data.join("daemon.log");
+    let file = std::fs::File::create(&path).unwrap();
+    let log = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE);
+    log.with_ansi(false).with_writer(file).init();
+    path
 }
 
 /// A registry that wants credentials for everything.

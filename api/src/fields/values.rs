@@ -1,6 +1,7 @@
 //! Fields that passed their checks.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use model::Timestamp;
 use uuid::Uuid;
@@ -19,7 +20,7 @@ pub struct ResourcesInput {
 }
 
 /// A value that passed its checks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Cleaned {
     /// For [`super::Shape::Text`] and [`super::Shape::Choice`].
     Text(String),
@@ -43,8 +44,15 @@ pub enum Cleaned {
 
 /// The fields of one request that passed their checks. Each is taken once, by its name and type; what was not sent, or
 /// is of another type, is `None`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Values(Vec<(&'static str, Cleaned)>);
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 macro_rules! take {
     ($($(#[$doc:meta])* $name:ident($variant:ident) -> $ty:ty),* $(,)?) => {$(

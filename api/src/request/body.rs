@@ -38,14 +38,14 @@ impl Incoming {
         }
     }
 
-    /// Reads the body as JSON. None at all is an empty object, whatever its type.
+    /// Reads the body as JSON, and as the bytes that it was. None at all is an empty object, whatever its type.
     ///
     /// # Errors
     /// In this order: too large or never arrived, not declared as JSON, not JSON.
-    pub async fn json(&mut self, headers: &HeaderMap) -> Result<Value, ApiError> {
+    pub async fn json(&mut self, headers: &HeaderMap) -> Result<(Value, Vec<u8>), ApiError> {
         let bytes = self.bytes().await?;
         if bytes.is_empty() {
-            return Ok(Value::Object(Vec::new()));
+            return Ok((Value::Object(Vec::new()), bytes));
         }
         let sent: Vec<_> = headers
             .get_all(CONTENT_TYPE)
@@ -58,7 +58,8 @@ impl Incoming {
             return Err(ApiError::UnsupportedMediaType(sent));
         }
         let text = decode(&bytes, media_type.parameter("charset"))?;
-        json::read(&text).map_err(|error| ApiError::NotJson(error.to_string()))
+        let value = json::read(&text).map_err(|error| ApiError::NotJson(error.to_string()))?;
+        Ok((value, bytes))
     }
 
     async fn bytes(&mut self) -> Result<Vec<u8>, ApiError> {

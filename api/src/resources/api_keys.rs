@@ -1,18 +1,30 @@
 //! `/api/api-keys/`
 
-use model::{ApiKey, ApiKeyId, Command, Outcome, Revision, Scope, Timestamp};
-use uuid::Uuid;
+use model::{AccountId, ApiKey, ApiKeyId, Command, Key, Kind, Members, ProjectId, Revision, Scope};
 
-use super::TEXT_MAX;
+use super::TEXT;
 use crate::auth;
 use crate::errors::{ApiError, FieldErrors};
 use crate::fields::{Field, Shape, Values};
 use crate::output::Out;
-use crate::resource::{Create, Delete, Prepared, Realm, Resource, Writable, missing};
+use crate::resource::{Create, Delete, Realm, Resource, Writable, from_outcome, missing};
 use crate::{scalars, texts};
 
 /// Credentials of an account. The key itself is shown once.
 pub struct ApiKeys;
+
+const PREFIX: &str = "gob_";
+const SCOPES: &[&str] = &["full", "read_only", "no_secret_values"];
+
+/// A scope as clients see it.
+#[must_use]
+pub fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Full => "full",
+        Scope::ReadOnly => "read_only",
+        Scope::NoSecretValues => "no_secret_values",
+    }
+}
 
 impl Resource for ApiKeys {
     type Model = ApiKey;
@@ -20,27 +32,10 @@ impl Resource for ApiKeys {
 
     const FIELDS: &'static [Field<ApiKey>] = &[
         Field::read_only("id", Shape::Id, "Its id.", |v| v.id.0.into()),
-        Field::required(
-            "name",
-            Shape::Text {
-                max: TEXT_MAX,
-                blank: false,
-            },
-            "What its owner calls it.",
-            |v| (&v.name).into(),
-        ),
-        Field::optional(
-            "scope",
-            Shape::Choice(&["full", "read_only"]),
-            "What it may do; default full.",
-            |v| {
-                match v.scope {
-                    Scope::Full => "full",
-                    Scope::ReadOnly => "read_only",
-                }
-                .into()
-            },
-        ),
+        Field::required("name", TEXT, "What its owner calls it.", |v| (&v.name).into()),
+        Field::optional("scope", Shape::Choice(SCOPES), "What it may do; default full.", |v| {
+            scope_word(v.scope).into()
+        }),
         Field::read_only("created_at", Shape::Time, "When it was made.", |v| v.created_at.into()),
         Field::optional_or_null(
             "expires_at",
@@ -48,10 +43,22 @@ impl Resource for ApiKeys {
             "When it stops working; null is never.",
             |v| Out::or_null(v.expires_at),
         ),
+        Field::read_only_or_null(
+            "last_used_at",
+            Shape::Time,
+            "When it was last used, to the minute.",
+            |v| Out::or_null(v.last_used_at),
+        ),
+        Field::optional(
+            "account",
+            Shape::Reference(Kind::Account),
+            "Whose key it is. Default: who asks; only admins may name another.",
+            |v| v.account.0.into(),
+        ),
     ];
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a ApiKey> {
-        realm.state.api_keys_of(realm.account.id).collect()
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, ApiKey> {
+        realm.state.api_keys_of(realm.account.id)
     }
 
     fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a ApiKey> {
@@ -65,25 +72,13 @@ impl Resource for ApiKeys {
         model.clone()
     }
 
-    fn age(model: &ApiKey) -> (Timestamp, Uuid) {
-        (model.created_at, model.id.0)
-    }
-
-    fn revision(model: &ApiKey) -> Option<Revision> {
-        Some(model.revision)
+    fn version(model: &ApiKey) -> Option<(Key, Revision)> {
+        Some((Key::ApiKey(model.id), model.revision))
     }
 }
 
 impl Writable for ApiKeys {
-    fn from_outcome(outcome: Outcome) -> Option<ApiKey> {
-        match outcome {
-            Outcome::Resource(resource) => match *resource {
-                model::Resource::ApiKey(key) => Some(key),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+    from_outcome!(ApiKey);
 
     fn check(realm: &Realm<'_>, values: &Values, _own: Option<&ApiKey>, errors: &mut FieldErrors) {
         if values.peek_time("expires_at").is_some_and(|end| end <= realm.now) {
@@ -93,23 +88,25 @@ impl Writable for ApiKeys {
 }
 
 impl Create for ApiKeys {
-    fn create(realm: &Realm<'_>, mut values: Values) -> Result<Prepared, ApiError> {
-        let key = auth::new_secret("gob_")?;
+    fn create(realm: &Realm<'_>, mut values: Values) -> Result<Command, ApiError> {
+        let key = auth::secret_of(PREFIX, &realm.secret_bits()?);
         let scope = match values.text("scope").as_deref() {
             Some("read_only") => Scope::ReadOnly,
+            Some("no_secret_values") => Scope::NoSecretValues,
             _ => Scope::Full,
         };
-        let command = Command::CreateApiKey {
-            account: realm.account.id,
+        Ok(Command::CreateApiKey {
+            account: values.reference("account").map_or(realm.account.id, AccountId),
             name: values.text("name").ok_or_else(|| missing("name"))?,
             hash: auth::hash(key.as_bytes()),
             scope,
             expires_at: values.time("expires_at"),
-        };
-        Ok(Prepared {
-            command,
-            reveal: Some(("key", key)),
         })
+    }
+
+    fn reveal(realm: &Realm<'_>, made: &ApiKey) -> Result<Option<(&'static str, String)>, ApiError> {
+        let key = auth::secret_of(PREFIX, &realm.secret_bits()?);
+        Ok((auth::hash(key.as_bytes()) == made.hash).then_some(("key", key)))
     }
 }
 

@@ -1,21 +1,28 @@
-//! `/api/deployments/` and `/api/services/{id}/deployments/`
+//! `/api/deployments/`, `/api/services/{id}/deployments/` and the same of workers
 
-use model::{Deployment, DeploymentId, DeploymentStatus, Kind, Revision, Timestamp};
-use uuid::Uuid;
+use std::marker::PhantomData;
 
-use super::TEXT_MAX;
+use model::{Deployment, DeploymentId, DeploymentStatus, Key, Kind, Members, ProjectId, Revision};
+
+use super::services::WithPort;
+use super::workers::Background;
+use super::workloads::{Workload, Workloads};
+use super::{ANY_TEXT, TEXT};
 use crate::fields::{Field, Shape};
 use crate::output::Out;
-use crate::resource::{Realm, Resource};
+use crate::resource::{Realm, Resource, Writable, from_outcome};
 use crate::scalars;
 
-/// Rollouts of services.
+/// Rollouts of services and workers.
 pub struct Deployments;
 
-const ANY_TEXT: Shape = Shape::Text {
-    max: usize::MAX,
-    blank: true,
-};
+/// Rollouts of the service or worker in the path.
+pub struct DeploymentsOf<K>(PhantomData<K>);
+
+/// Rollouts of the service in the path.
+pub type ServiceDeployments = DeploymentsOf<WithPort>;
+/// Rollouts of the worker in the path.
+pub type WorkerDeployments = DeploymentsOf<Background>;
 
 impl Resource for Deployments {
     type Model = Deployment;
@@ -23,27 +30,25 @@ impl Resource for Deployments {
 
     const FIELDS: &'static [Field<Deployment>] = &[
         Field::read_only("id", Shape::Id, "Its id.", |v| v.id.0.into()),
-        Field::read_only("service", Shape::Reference(Kind::Service), "What it rolls out.", |v| {
-            v.service.0.into()
-        }),
+        Field::read_only(
+            "service",
+            Shape::Reference(Kind::Service),
+            "The service or worker that it rolls out.",
+            |v| v.service.0.into(),
+        ),
         Field::read_only(
             "version_number",
             Shape::Integer { min: 1, max: i64::MAX },
             "1, 2, 3 ... a service.",
             |v| v.version.into(),
         ),
-        Field::read_only(
-            "image",
-            Shape::Text {
-                max: TEXT_MAX,
-                blank: false,
-            },
-            "The image.",
-            |v| (&v.spec.image).into(),
+        Field::read_only("image", TEXT, "The image.", |v| (&v.spec.image).into()),
+        Field::read_only_or_null(
+            "port",
+            Shape::Integer { min: 1, max: 65535 },
+            "The port; null for workers.",
+            |v| Out::or_null(v.spec.port),
         ),
-        Field::read_only("port", Shape::Integer { min: 1, max: 65535 }, "The port.", |v| {
-            v.spec.port.into()
-        }),
         Field::read_only(
             "replicas",
             Shape::Integer { min: 1, max: 12 },
@@ -64,7 +69,7 @@ impl Resource for Deployments {
             },
         ),
         Field::read_only("secret_keys_snapshot", Shape::Texts, "Secret keys at that time.", |v| {
-            v.secret_keys_snapshot.iter().collect()
+            v.secrets.iter().map(|it| &it.key).collect()
         }),
         Field::read_only(
             "status",
@@ -86,8 +91,8 @@ impl Resource for Deployments {
         }),
     ];
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a Deployment> {
-        realm.state.deployments_of_account(realm.account.id).collect()
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Deployment> {
+        realm.state.deployments_of_account(realm.account.id)
     }
 
     fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Deployment> {
@@ -101,12 +106,42 @@ impl Resource for Deployments {
         model.clone()
     }
 
-    fn age(model: &Deployment) -> (Timestamp, Uuid) {
-        (model.deployed_at, model.id.0)
+    fn version(model: &Deployment) -> Option<(Key, Revision)> {
+        Some((Key::Deployment(model.id), model.revision))
+    }
+}
+
+impl Writable for Deployments {
+    from_outcome!(Deployment);
+}
+
+impl<K: Workload> Resource for DeploymentsOf<K> {
+    type Model = Deployment;
+    type View = Deployment;
+
+    const FIELDS: &'static [Field<Deployment>] = Deployments::FIELDS;
+
+    fn has_parent(realm: &Realm<'_>) -> bool {
+        Workloads::<K>::find(realm, realm.parent).is_some()
     }
 
-    fn revision(model: &Deployment) -> Option<Revision> {
-        Some(model.revision)
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Deployment> {
+        let parent = Workloads::<K>::find(realm, realm.parent);
+        let rows = parent.into_iter().flat_map(|it| realm.state.deployments_of(it.id));
+        Members::of(rows.collect())
+    }
+
+    fn find<'a>(_realm: &Realm<'a>, _id: &str) -> Option<&'a Deployment> {
+        // They have paths of their own.
+        None
+    }
+
+    fn view(realm: &Realm<'_>, model: &Deployment) -> Deployment {
+        Deployments::view(realm, model)
+    }
+
+    fn version(model: &Deployment) -> Option<(Key, Revision)> {
+        Deployments::version(model)
     }
 }
 

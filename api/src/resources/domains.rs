@@ -1,12 +1,11 @@
 //! `/api/domains/`
 
-use model::{Command, Domain, DomainDraft, DomainId, Kind, Outcome, ProjectId, Revision, Timestamp};
-use uuid::Uuid;
+use model::{Command, Domain, DomainDraft, DomainId, DomainPatch, Key, Kind, Members, ProjectId, Revision};
 
-use super::TEXT_MAX;
+use super::TEXT;
 use crate::errors::{ApiError, FieldErrors};
 use crate::fields::{Field, Shape, Values};
-use crate::resource::{Create, Delete, Prepared, Realm, Resource, Update, Writable, missing};
+use crate::resource::{Create, Delete, Realm, Resource, Update, Writable, from_outcome, missing};
 use crate::{scalars, texts};
 
 /// Hostnames that routes hang on.
@@ -18,15 +17,7 @@ impl Resource for Domains {
 
     const FIELDS: &'static [Field<Domain>] = &[
         Field::read_only("id", Shape::Id, "Its id.", |v| v.id.0.into()),
-        Field::required(
-            "hostname",
-            Shape::Text {
-                max: TEXT_MAX,
-                blank: false,
-            },
-            "Unique over all accounts.",
-            |v| (&v.hostname).into(),
-        ),
+        Field::required("hostname", TEXT, "Unique over all accounts.", |v| (&v.hostname).into()),
         Field::read_only("created_at", Shape::Time, "When it was made.", |v| v.created_at.into()),
         Field::read_only("updated_at", Shape::Time, "When it was last changed.", |v| {
             v.updated_at.into()
@@ -34,14 +25,18 @@ impl Resource for Domains {
         Field::optional(
             "project",
             Shape::Reference(Kind::Project),
-            "Default: the account's default project. Cannot be changed.",
+            "Default: the account's default project.",
             |v| v.project.0.into(),
         ),
     ];
     const FILTERS_BY_PROJECT: bool = true;
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a Domain> {
-        realm.state.domains_of(realm.account.id).collect()
+    fn all<'a>(realm: &Realm<'a>, project: Option<ProjectId>) -> Members<'a, Domain> {
+        realm.filed(
+            project,
+            |state, id| state.domains_of(id),
+            |state, id| state.domains_in(id),
+        )
     }
 
     fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Domain> {
@@ -55,29 +50,13 @@ impl Resource for Domains {
         model.clone()
     }
 
-    fn age(model: &Domain) -> (Timestamp, Uuid) {
-        (model.created_at, model.id.0)
-    }
-
-    fn revision(model: &Domain) -> Option<Revision> {
-        Some(model.revision)
-    }
-
-    fn project(model: &Domain) -> Option<ProjectId> {
-        Some(model.project)
+    fn version(model: &Domain) -> Option<(Key, Revision)> {
+        Some((Key::Domain(model.id), model.revision))
     }
 }
 
 impl Writable for Domains {
-    fn from_outcome(outcome: Outcome) -> Option<Domain> {
-        match outcome {
-            Outcome::Resource(resource) => match *resource {
-                model::Resource::Domain(domain) => Some(domain),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+    from_outcome!(Domain);
 
     fn check(realm: &Realm<'_>, values: &Values, own: Option<&Domain>, errors: &mut FieldErrors) {
         let other = values
@@ -86,27 +65,25 @@ impl Writable for Domains {
         if other.is_some_and(|other| own.is_none_or(|own| own.id != other.id)) {
             errors.add("hostname", [texts::HOSTNAME_TAKEN.to_owned()]);
         }
-        let project = values.peek_reference("project");
-        if own.is_some_and(|own| project.is_some_and(|project| own.project.0 != project)) {
-            errors.add("project", [texts::DOMAIN_STAYS.to_owned()]);
-        }
     }
 }
 
 impl Create for Domains {
-    fn create(_realm: &Realm<'_>, mut values: Values) -> Result<Prepared, ApiError> {
-        let hostname = values.text("hostname").ok_or_else(|| missing("hostname"))?;
+    fn create(_realm: &Realm<'_>, mut values: Values) -> Result<Command, ApiError> {
         Ok(Command::CreateDomain(DomainDraft {
-            hostname,
+            hostname: values.text("hostname").ok_or_else(|| missing("hostname"))?,
             project: values.reference("project").map(ProjectId),
-        })
-        .into())
+        }))
     }
 }
 
 impl Update for Domains {
-    fn update(own: &Domain, mut values: Values) -> Result<Command, ApiError> {
-        Ok(Command::UpdateDomain(own.id, values.text("hostname")))
+    fn update(_realm: &Realm<'_>, own: &Domain, mut values: Values) -> Result<Command, ApiError> {
+        let patch = DomainPatch {
+            hostname: values.text("hostname"),
+            project: values.reference("project").map(ProjectId),
+        };
+        Ok(Command::UpdateDomain(own.id, patch))
     }
 }
 

@@ -2,21 +2,34 @@
 
 use std::time::Duration;
 
-use model::{Command, JoinToken, Outcome, Revision, Timestamp};
-use uuid::Uuid;
+use model::{Command, JoinToken, Key, Members, ProjectId, Revision};
 
 use crate::auth;
 use crate::errors::ApiError;
 use crate::fields::{Field, Shape, Values};
-use crate::resource::{Create, Prepared, Realm, Resource, Writable};
+use crate::resource::{Create, Realm, Resource, Writable, from_outcome};
 
 /// Tokens with which hosts join. The token itself is shown once.
 pub struct JoinTokens;
 
+const PREFIX: &str = "gobj_";
 /// Seconds that a token is good for where nobody says.
 const TTL_SECONDS: u64 = 3600;
 /// Thirty days: a token that lives longer is a password.
 const TTL_MAX: i64 = 30 * 24 * 3600;
+
+/// The token of this request: a secret, and the digest by which a host that joins recognises the cluster's authority.
+fn token(realm: &Realm<'_>) -> Result<String, ApiError> {
+    let cluster = realm.state.cluster();
+    let authority = &cluster
+        .ok_or_else(|| ApiError::Unavailable("There is no cluster to join yet.".to_owned()))?
+        .authority;
+    let secret = auth::secret_of(PREFIX, &realm.secret_bits()?);
+    let digest = auth::hash(&authority.certificate);
+    Ok(digest
+        .iter()
+        .fold(format!("{secret}_"), |text, byte| text + &format!("{byte:02x}")))
+}
 
 impl Resource for JoinTokens {
     type Model = JoinToken;
@@ -35,8 +48,8 @@ impl Resource for JoinTokens {
         ),
     ];
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a JoinToken> {
-        realm.state.join_tokens().collect()
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, JoinToken> {
+        Members::of(realm.state.join_tokens().collect())
     }
 
     fn find<'a>(_realm: &Realm<'a>, _id: &str) -> Option<&'a JoinToken> {
@@ -48,38 +61,27 @@ impl Resource for JoinTokens {
         model.clone()
     }
 
-    fn age(model: &JoinToken) -> (Timestamp, Uuid) {
-        (model.created_at, model.id.0)
-    }
-
-    fn revision(_model: &JoinToken) -> Option<Revision> {
+    fn version(_model: &JoinToken) -> Option<(Key, Revision)> {
         None
     }
 }
 
 impl Writable for JoinTokens {
-    fn from_outcome(outcome: Outcome) -> Option<JoinToken> {
-        match outcome {
-            Outcome::Resource(resource) => match *resource {
-                model::Resource::JoinToken(token) => Some(token),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+    from_outcome!(JoinToken);
 }
 
 impl Create for JoinTokens {
-    fn create(realm: &Realm<'_>, mut values: Values) -> Result<Prepared, ApiError> {
-        let token = auth::new_secret("gobjoin_")?;
+    fn create(realm: &Realm<'_>, mut values: Values) -> Result<Command, ApiError> {
+        let token = token(realm)?;
         let ttl = Duration::from_secs(values.integer("ttl_seconds").unwrap_or(TTL_SECONDS));
-        let command = Command::CreateJoinToken {
+        Ok(Command::CreateJoinToken {
             hash: auth::hash(token.as_bytes()),
             expires_at: realm.now.after(ttl),
-        };
-        Ok(Prepared {
-            command,
-            reveal: Some(("token", token)),
         })
+    }
+
+    fn reveal(realm: &Realm<'_>, made: &JoinToken) -> Result<Option<(&'static str, String)>, ApiError> {
+        let token = token(realm)?;
+        Ok((auth::hash(token.as_bytes()) == made.hash).then_some(("token", token)))
     }
 }

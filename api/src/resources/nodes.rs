@@ -1,13 +1,14 @@
 //! `/api/nodes/`
 
-use model::{ByteCount, Capacity, Command, Intent, Millicores, Node, NodeId, NodeStatus, Outcome, Revision, Timestamp};
-use uuid::Uuid;
+use model::{
+    ByteCount, Capacity, Command, Intent, Key, Members, Millicores, Node, NodeId, NodeStatus, ProjectId, Revision,
+};
 
-use super::TEXT_MAX;
+use super::TEXT;
 use crate::errors::ApiError;
 use crate::fields::{Field, Shape, Values};
 use crate::output::Out;
-use crate::resource::{Realm, Resource, Update, Writable};
+use crate::resource::{Delete, Realm, Resource, Update, Writable, from_outcome};
 
 /// Hosts of the cluster, seen by every account, changed by admins.
 pub struct Nodes;
@@ -20,10 +21,6 @@ pub struct NodeView {
     allocated: Capacity,
 }
 
-const TEXT: Shape = Shape::Text {
-    max: TEXT_MAX,
-    blank: false,
-};
 const CAPACITY: Shape = Shape::Other("{cpu: millicores, memory: bytes, replicas: integer}");
 
 impl Resource for Nodes {
@@ -81,8 +78,8 @@ impl Resource for Nodes {
         }),
     ];
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a Node> {
-        realm.state.nodes().collect()
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Node> {
+        Members::of(realm.state.nodes().collect())
     }
 
     fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Node> {
@@ -101,12 +98,8 @@ impl Resource for Nodes {
         }
     }
 
-    fn age(model: &Node) -> (Timestamp, Uuid) {
-        (model.joined_at, Uuid::from_u128(u128::from(model.id.0)))
-    }
-
-    fn revision(model: &Node) -> Option<Revision> {
-        Some(model.revision)
+    fn version(model: &Node) -> Option<(Key, Revision)> {
+        Some((Key::Node(model.id), model.revision))
     }
 }
 
@@ -142,22 +135,20 @@ fn capacity(capacity: Capacity) -> Out {
 }
 
 impl Writable for Nodes {
-    fn from_outcome(outcome: Outcome) -> Option<Node> {
-        match outcome {
-            Outcome::Resource(resource) => match *resource {
-                model::Resource::Node(node) => Some(node),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+    from_outcome!(Node);
 }
 
 impl Update for Nodes {
-    fn update(own: &Node, mut values: Values) -> Result<Command, ApiError> {
+    fn update(_realm: &Realm<'_>, own: &Node, mut values: Values) -> Result<Command, ApiError> {
         Ok(Command::SetSchedulable(
             own.id,
             values.boolean("schedulable").unwrap_or(own.schedulable),
         ))
+    }
+}
+
+impl Delete for Nodes {
+    fn delete(own: &Node) -> Command {
+        Command::RemoveNode(own.id)
     }
 }

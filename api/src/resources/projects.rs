@@ -1,12 +1,11 @@
 //! `/api/projects/`
 
-use model::{Command, Outcome, Project, ProjectDraft, ProjectId, ProjectPatch, Revision, Timestamp};
-use uuid::Uuid;
+use model::{Command, Key, Members, Project, ProjectDraft, ProjectId, ProjectPatch, Revision};
 
-use super::TEXT_MAX;
+use super::TEXT;
 use crate::errors::ApiError;
 use crate::fields::{Field, Shape, Values};
-use crate::resource::{Create, Delete, Prepared, Realm, Resource, Update, Writable, missing};
+use crate::resource::{Create, Delete, Realm, Resource, Update, Writable, from_outcome, missing};
 use crate::scalars;
 
 /// Groups of resources of an account.
@@ -24,15 +23,7 @@ impl Resource for Projects {
 
     const FIELDS: &'static [Field<ProjectView>] = &[
         Field::read_only("id", Shape::Id, "Its id.", |v| v.project.id.0.into()),
-        Field::required(
-            "name",
-            Shape::Text {
-                max: TEXT_MAX,
-                blank: false,
-            },
-            "Unique within the account.",
-            |v| (&v.project.name).into(),
-        ),
+        Field::required("name", TEXT, "Unique within the account.", |v| (&v.project.name).into()),
         Field::read_only(
             "is_default",
             Shape::Boolean,
@@ -47,8 +38,8 @@ impl Resource for Projects {
         }),
     ];
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a Project> {
-        realm.state.projects_of(realm.account.id).collect()
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Project> {
+        realm.state.projects_of(realm.account.id)
     }
 
     fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Project> {
@@ -69,42 +60,28 @@ impl Resource for Projects {
         }
     }
 
-    fn age(model: &Project) -> (Timestamp, Uuid) {
-        (model.created_at, model.id.0)
-    }
-
-    fn revision(model: &Project) -> Option<Revision> {
-        Some(model.revision)
+    fn version(model: &Project) -> Option<(Key, Revision)> {
+        Some((Key::Project(model.id), model.revision))
     }
 }
 
 impl Writable for Projects {
-    fn from_outcome(outcome: Outcome) -> Option<Project> {
-        match outcome {
-            Outcome::Resource(resource) => match *resource {
-                model::Resource::Project(project) => Some(project),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+    from_outcome!(Project);
 }
 
 impl Create for Projects {
-    fn create(_realm: &Realm<'_>, mut values: Values) -> Result<Prepared, ApiError> {
+    fn create(_realm: &Realm<'_>, mut values: Values) -> Result<Command, ApiError> {
         let name = values.text("name").ok_or_else(|| missing("name"))?;
-        Ok(Command::CreateProject(ProjectDraft { name }).into())
+        Ok(Command::CreateProject(ProjectDraft { name }))
     }
 }
 
 impl Update for Projects {
-    fn update(own: &Project, mut values: Values) -> Result<Command, ApiError> {
-        Ok(Command::UpdateProject(
-            own.id,
-            ProjectPatch {
-                name: values.text("name"),
-            },
-        ))
+    fn update(_realm: &Realm<'_>, own: &Project, mut values: Values) -> Result<Command, ApiError> {
+        let patch = ProjectPatch {
+            name: values.text("name"),
+        };
+        Ok(Command::UpdateProject(own.id, patch))
     }
 }
 

@@ -1,15 +1,23 @@
-//! `/api/services/{id}/replicas/`
+//! `/api/services/{id}/replicas/` and the same of workers
 
-use model::{Intent, NodeStatus, Phase, Replica, ReplicaId, Revision, Timestamp};
-use uuid::Uuid;
+use std::marker::PhantomData;
 
+use model::{Intent, Key, Members, Node, Phase, ProjectId, Replica, Revision};
+
+use super::services::WithPort;
+use super::workers::Background;
+use super::workloads::{Workload, Workloads};
 use crate::fields::{Field, Shape};
 use crate::output::Out;
 use crate::resource::{Realm, Resource};
-use crate::scalars;
 
-/// Containers of services.
-pub struct Replicas;
+/// Containers of the service or worker in the path.
+pub struct ReplicasOf<K>(PhantomData<K>);
+
+/// Containers of the service in the path.
+pub type Replicas = ReplicasOf<WithPort>;
+/// Containers of the worker in the path.
+pub type WorkerReplicas = ReplicasOf<Background>;
 
 /// A replica as it is shown.
 pub struct ReplicaView {
@@ -22,7 +30,7 @@ const STATES: &[&str] = &[
     "assigned", "pulling", "starting", "ready", "failed", "stopping", "stopped", "lost",
 ];
 
-impl Resource for Replicas {
+impl<K: Workload> Resource for ReplicasOf<K> {
     type Model = Replica;
     type View = ReplicaView;
 
@@ -75,16 +83,19 @@ impl Resource for Replicas {
         }),
     ];
 
-    fn all<'a>(_realm: &Realm<'a>) -> Vec<&'a Replica> {
-        // There is no path for all of them: they are listed by service.
-        Vec::new()
+    fn has_parent(realm: &Realm<'_>) -> bool {
+        Workloads::<K>::find(realm, realm.parent).is_some()
     }
 
-    fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Replica> {
-        realm
-            .state
-            .replica(ReplicaId(scalars::uuid(id)?))
-            .filter(|it| it.account == realm.account.id)
+    fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Replica> {
+        let parent = Workloads::<K>::find(realm, realm.parent);
+        let rows = parent.into_iter().flat_map(|it| realm.state.replicas_of(it.id));
+        Members::of(rows.collect())
+    }
+
+    fn find<'a>(_realm: &Realm<'a>, _id: &str) -> Option<&'a Replica> {
+        // There is no path for one of them.
+        None
     }
 
     fn view(realm: &Realm<'_>, model: &Replica) -> ReplicaView {
@@ -92,16 +103,12 @@ impl Resource for Replicas {
         ReplicaView {
             replica: model.clone(),
             node_name: node.map(|node| node.name.clone()),
-            node_up: node.is_some_and(|node| node.status == NodeStatus::Up),
+            node_up: node.is_some_and(Node::is_up),
         }
     }
 
-    fn age(model: &Replica) -> (Timestamp, Uuid) {
-        (model.created_at, model.id.0)
-    }
-
-    fn revision(model: &Replica) -> Option<Revision> {
-        Some(model.revision)
+    fn version(model: &Replica) -> Option<(Key, Revision)> {
+        Some((Key::Replica(model.id), model.revision))
     }
 }
 

@@ -1,15 +1,16 @@
 //! `/api/routes/`
 
-use model::{Command, DomainId, Kind, Outcome, ProjectId, Revision, Route, RouteDraft, RouteId, RoutePatch};
-use model::{ServiceId, Timestamp};
-use uuid::Uuid;
+use model::{
+    Command, DomainId, Key, Kind, Members, Node, ProjectId, Revision, Route, RouteDraft, RouteId, RoutePatch, ServiceId,
+};
 
-use super::TEXT_MAX;
-use super::services::standing;
+use super::TEXT;
+use super::workloads::standing;
 use crate::errors::ApiError;
 use crate::fields::{Field, Shape, Values};
-use crate::resource::{Create, Delete, Prepared, Realm, Resource, Update, Writable, missing};
+use crate::resource::{Create, Delete, Realm, Resource, Update, Writable, from_outcome, missing};
 use crate::scalars;
+use crate::view::arrival::has_arrived;
 use crate::view::service_status::ServiceStatus;
 
 /// Ways from a domain to a service.
@@ -27,15 +28,9 @@ impl Resource for Routes {
 
     const FIELDS: &'static [Field<RouteView>] = &[
         Field::read_only("id", Shape::Id, "Its id.", |v| v.route.id.0.into()),
-        Field::required(
-            "path",
-            Shape::Text {
-                max: TEXT_MAX,
-                blank: false,
-            },
-            "A prefix on segment borders; the longest wins.",
-            |v| (&v.route.path).into(),
-        ),
+        Field::required("path", TEXT, "A prefix on segment borders; the longest wins.", |v| {
+            (&v.route.path).into()
+        }),
         Field::optional(
             "enabled",
             Shape::Boolean,
@@ -78,8 +73,12 @@ impl Resource for Routes {
     ];
     const FILTERS_BY_PROJECT: bool = true;
 
-    fn all<'a>(realm: &Realm<'a>) -> Vec<&'a Route> {
-        realm.state.routes_of(realm.account.id).collect()
+    fn all<'a>(realm: &Realm<'a>, project: Option<ProjectId>) -> Members<'a, Route> {
+        realm.filed(
+            project,
+            |state, id| state.routes_of(id),
+            |state, id| state.routes_in(id),
+        )
     }
 
     fn find<'a>(realm: &Realm<'a>, id: &str) -> Option<&'a Route> {
@@ -96,47 +95,44 @@ impl Resource for Routes {
         }
     }
 
-    fn age(model: &Route) -> (Timestamp, Uuid) {
-        (model.created_at, model.id.0)
+    /// No proxy is known to have it yet.
+    fn newborn(_realm: &Realm<'_>, model: &Route) -> RouteView {
+        RouteView {
+            route: model.clone(),
+            status: if model.enabled {
+                ServiceStatus::Pending
+            } else {
+                ServiceStatus::NotReady
+            },
+        }
     }
 
-    fn revision(model: &Route) -> Option<Revision> {
-        Some(model.revision)
-    }
-
-    fn project(model: &Route) -> Option<ProjectId> {
-        Some(model.project)
+    fn version(model: &Route) -> Option<(Key, Revision)> {
+        Some((Key::Route(model.id), model.revision))
     }
 }
 
-/// Off: `not ready`. A replica answers on a node that is up: `ready`. Else as the service stands: `error`, or `pending`
-/// until a replica answers.
+/// Off: `not ready`. Every live node's proxy has it, and a replica answers on a node that is up: `ready`. Else as the
+/// service stands: `error`, or `pending` until it is so.
 fn status(realm: &Realm<'_>, route: &Route) -> ServiceStatus {
     let Some(service) = realm.state.service(route.service).filter(|_| route.enabled) else {
         return ServiceStatus::NotReady;
     };
     let standing = standing(realm, service);
+    let is_up = |id| realm.state.node(id).is_some_and(Node::is_up);
     match standing.status {
-        _ if standing.running > 0 => ServiceStatus::Ready,
-        ServiceStatus::Error => ServiceStatus::Error,
+        _ if standing.running > 0 && has_arrived(realm.cluster(), route.revision, is_up) => ServiceStatus::Ready,
+        ServiceStatus::Error if standing.running == 0 => ServiceStatus::Error,
         _ => ServiceStatus::Pending,
     }
 }
 
 impl Writable for Routes {
-    fn from_outcome(outcome: Outcome) -> Option<Route> {
-        match outcome {
-            Outcome::Resource(resource) => match *resource {
-                model::Resource::Route(route) => Some(route),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+    from_outcome!(Route);
 }
 
 impl Create for Routes {
-    fn create(_realm: &Realm<'_>, mut values: Values) -> Result<Prepared, ApiError> {
+    fn create(_realm: &Realm<'_>, mut values: Values) -> Result<Command, ApiError> {
         let draft = RouteDraft {
             path: values.text("path").ok_or_else(|| missing("path"))?,
             enabled: values.boolean("enabled").unwrap_or(true),
@@ -149,12 +145,12 @@ impl Create for Routes {
                 .map(ServiceId)
                 .ok_or_else(|| missing("service"))?,
         };
-        Ok(Command::CreateRoute(draft).into())
+        Ok(Command::CreateRoute(draft))
     }
 }
 
 impl Update for Routes {
-    fn update(own: &Route, mut values: Values) -> Result<Command, ApiError> {
+    fn update(_realm: &Realm<'_>, own: &Route, mut values: Values) -> Result<Command, ApiError> {
         let patch = RoutePatch {
             path: values.text("path"),
             enabled: values.boolean("enabled"),

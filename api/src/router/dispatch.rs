@@ -1,75 +1,76 @@
 //! Which code answers which path.
 
 use http::StatusCode;
-use http::request::Parts;
-use model::State;
-use tokio::time::Instant;
 
-use super::handlers::{create, delete, list_all, retrieve, update};
-use super::list::list;
+use super::call::Call;
+use super::handlers::{create, delete, list_all, retrieve, reveal_secret, roll_back, update};
 use super::paths::Endpoint;
 use crate::answer::Answer;
-use crate::auth::Asker;
+use crate::auth::login;
 use crate::errors::ApiError;
 use crate::fields::show;
-use crate::port::ControlPlane;
-use crate::request::{Incoming, Query};
-use crate::resource::{Create, Delete, Resource, Update};
+use crate::request::Incoming;
+use crate::resource::{Create, Delete, Update};
 use crate::resources::{
-    ApiKeys, Deployments, Domains, JoinTokens, Nodes, Projects, Replicas, Routes, Services, cluster,
+    ApiKeys, ConfigItems, Configs, Deployments, Domains, JoinTokens, Nodes, Projects, Replicas, Routes, SecretItems,
+    Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster,
 };
-
-/// A request that passed the checks up to its method.
-pub struct Call<'a> {
-    pub control: &'a dyn ControlPlane,
-    pub parts: &'a Parts,
-    pub query: Query,
-    /// The id in the path, as it was meant; empty where there is none.
-    pub id: String,
-    pub asker: Asker,
-    pub state: State,
-    pub deadline: Instant,
-}
-
-impl Call<'_> {
-    fn method(&self) -> &str {
-        self.parts.method.as_str()
-    }
-}
 
 /// Answers the call.
 ///
 /// # Errors
 /// Whatever is wrong from the id on.
-pub async fn call(endpoint: Endpoint, call: Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
+pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
     match endpoint {
-        Endpoint::Projects => collection::<Projects>(&call, body).await,
-        Endpoint::Project => object::<Projects>(&call, body).await,
-        Endpoint::Services => collection::<Services>(&call, body).await,
-        Endpoint::Service => object::<Services>(&call, body).await,
-        Endpoint::ServiceDeployments => {
-            of_service::<Deployments>(&call, |state, service| state.deployments_of(service).collect())
-        }
-        Endpoint::ServiceReplicas => {
-            of_service::<Replicas>(&call, |state, service| state.replicas_of(service).collect())
-        }
-        Endpoint::Domains => collection::<Domains>(&call, body).await,
-        Endpoint::Domain => object::<Domains>(&call, body).await,
-        Endpoint::Routes => collection::<Routes>(&call, body).await,
-        Endpoint::Route => object::<Routes>(&call, body).await,
-        Endpoint::Deployments => list_all::<Deployments>(&call),
-        Endpoint::Deployment => retrieve::<Deployments>(&call),
-        Endpoint::ApiKeys => collection::<ApiKeys>(&call, body).await,
-        Endpoint::ApiKey if call.method() == "DELETE" => delete::<ApiKeys>(&call).await,
-        Endpoint::ApiKey => retrieve::<ApiKeys>(&call),
-        Endpoint::Nodes => list_all::<Nodes>(&call),
-        Endpoint::Node if call.method() == "PATCH" => update::<Nodes>(&call, body).await,
-        Endpoint::Node => retrieve::<Nodes>(&call),
+        Endpoint::Projects => collection::<Projects>(call, body).await,
+        Endpoint::Project => object::<Projects>(call, body).await,
+        Endpoint::Services => collection::<Services>(call, body).await,
+        Endpoint::Service => object::<Services>(call, body).await,
+        Endpoint::ServiceDeployments => list_all::<ServiceDeployments>(call),
+        Endpoint::ServiceReplicas => list_all::<Replicas>(call),
+        Endpoint::Workers => collection::<Workers>(call, body).await,
+        Endpoint::Worker => object::<Workers>(call, body).await,
+        Endpoint::WorkerDeployments => list_all::<WorkerDeployments>(call),
+        Endpoint::WorkerReplicas => list_all::<WorkerReplicas>(call),
+        Endpoint::Domains => collection::<Domains>(call, body).await,
+        Endpoint::Domain => object::<Domains>(call, body).await,
+        Endpoint::Routes => collection::<Routes>(call, body).await,
+        Endpoint::Route => object::<Routes>(call, body).await,
+        Endpoint::Configs => collection::<Configs>(call, body).await,
+        Endpoint::Config => object::<Configs>(call, body).await,
+        Endpoint::ConfigItems => collection::<ConfigItems>(call, body).await,
+        Endpoint::ConfigItem => object::<ConfigItems>(call, body).await,
+        Endpoint::Secrets => collection::<Secrets>(call, body).await,
+        Endpoint::Secret => object::<Secrets>(call, body).await,
+        Endpoint::SecretItems => collection::<SecretItems>(call, body).await,
+        Endpoint::SecretItem if ["GET", "HEAD"].contains(&call.method()) => reveal_secret(call).await,
+        Endpoint::SecretItem => object::<SecretItems>(call, body).await,
+        Endpoint::Deployments => list_all::<Deployments>(call),
+        Endpoint::Deployment => retrieve::<Deployments>(call),
+        Endpoint::Rollback => roll_back(call, body).await,
+        Endpoint::ApiKeys => collection::<ApiKeys>(call, body).await,
+        Endpoint::ApiKey if call.method() == "DELETE" => delete::<ApiKeys>(call).await,
+        Endpoint::ApiKey => retrieve::<ApiKeys>(call),
+        Endpoint::Users => collection::<Users>(call, body).await,
+        Endpoint::User => object::<Users>(call, body).await,
+        Endpoint::Logout => login::logout(call).await,
+        Endpoint::Me => Ok(login::me(call)),
+        Endpoint::Nodes => list_all::<Nodes>(call),
+        Endpoint::Node => object::<Nodes>(call, body).await,
         Endpoint::Cluster => Ok(Answer::json(
             StatusCode::OK,
             show(cluster::FIELDS, &cluster::view(&call.realm())),
         )),
-        Endpoint::JoinTokens => collection::<JoinTokens>(&call, body).await,
+        Endpoint::JoinTokens => collection::<JoinTokens>(call, body).await,
+        // Answered before anybody is asked for credentials.
+        Endpoint::Login | Endpoint::Schema | Endpoint::Docs | Endpoint::Events => Err(ApiError::NotFound),
+    }
+}
+
+/// Answers what anybody may ask; `None` if the endpoint is not of that kind.
+pub fn open(endpoint: Endpoint) -> Option<Answer> {
+    match endpoint {
+        _ => None,
     }
 }
 
@@ -86,14 +87,4 @@ async fn object<R: Update + Delete>(call: &Call<'_>, body: &mut Incoming) -> Res
         "DELETE" => delete::<R>(call).await,
         _ => retrieve::<R>(call),
     }
-}
-
-/// A list of what belongs to the service in the path.
-fn of_service<R: Resource>(
-    call: &Call<'_>,
-    rows: impl for<'a> Fn(&'a State, model::ServiceId) -> Vec<&'a R::Model>,
-) -> Result<Answer, ApiError> {
-    let realm = call.realm();
-    let service = Services::find(&realm, &call.id).ok_or(ApiError::NotFound)?.id;
-    list::<R>(&realm, rows(&call.state, service), call.parts, &call.query)
 }

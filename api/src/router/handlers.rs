@@ -2,125 +2,233 @@
 
 use http::StatusCode;
 use http::header::ETAG;
-use model::{Actor, Command, State};
-use tokio::time::timeout_at;
+use model::{OperationId, Outcome, Rejection, Scope};
 
-use super::dispatch::Call;
+use super::call::{Call, Terms};
+use super::condition::{etag, expect};
 use super::list::list;
+use super::promise;
 use crate::answer::Answer;
 use crate::errors::ApiError;
-use crate::fields::{Mode, Values, check, show};
+use crate::fields::{Field, Mode, Values, check, show};
+use crate::json::Value;
 use crate::output::Out;
 use crate::port::Submitted;
 use crate::request::Incoming;
 use crate::resource::{Create, Delete, Realm, Resource, Update, Writable};
+use crate::resources::{Deployments, SecretItems, rollback};
+
+/// How often a change is made again because the object moved on while it was prepared.
+const ATTEMPTS: usize = 5;
 
 /// A page of all that the account may see.
 pub fn list_all<R: Resource>(call: &Call<'_>) -> Result<Answer, ApiError> {
     let realm = call.realm();
-    list::<R>(&realm, R::all(&realm), call.parts, &call.query)
+    require_parent::<R>(&realm)?;
+    list::<R>(&realm, call.parts, &call.query)
 }
 
 /// One object.
 pub fn retrieve<R: Resource>(call: &Call<'_>) -> Result<Answer, ApiError> {
     let realm = call.realm();
-    let own = R::find(&realm, &call.id).ok_or(ApiError::NotFound)?;
-    Ok(shown::<R>(StatusCode::OK, &realm, own, None))
+    let own = find::<R>(&realm, &call.ids.id)?;
+    Ok(shown::<R>(StatusCode::OK, R::view(&realm, own), own))
 }
 
 /// Makes one.
 pub async fn create<R: Create>(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
-    let body = body.json(&call.parts.headers).await?;
-    let prepared = {
-        let realm = call.realm();
-        let values = checked::<R>(&realm, &body, None)?;
-        R::create(&realm, values)?
+    require_parent::<R>(&call.realm())?;
+    let (body, bytes) = body.json(&call.parts.headers).await?;
+    let terms = promise::terms(call, &bytes)?;
+    let values = |realm: &Realm<'_>| checked::<R>(realm, &body, None);
+    if let Some(outcome) = promised(call, &terms)? {
+        // What was sent was good then, and is shown again.
+        let realm = call.realm_of(&call.state, &terms);
+        let (values, _) = unjudged::<R>(&realm, &body, Mode::Create)?;
+        return born::<R>(&realm, outcome, R::echo(&values));
+    }
+    let (command, echo) = {
+        let realm = call.realm_of(&call.state, &terms);
+        let values = values(&realm)?;
+        let echo = R::echo(&values);
+        (R::create(&realm, values)?, echo)
     };
-    let done = submit(call, prepared.command).await?;
+    let done = call.submit(command, &terms).await?;
+    born::<R>(&call.realm_of(&done.state, &terms), done.outcome, echo)
+}
+
+/// The result of the request if it was made before under the same idempotency key.
+fn promised(call: &Call<'_>, terms: &Terms) -> Result<Option<Outcome>, ApiError> {
+    let Some(before) = call.state.operation(terms.operation) else {
+        return Ok(None);
+    };
+    if before.fingerprint != terms.fingerprint {
+        return Err(ApiError::Rejected(Rejection::IdempotencyKeyReused));
+    }
+    before.result.clone().map(Some).map_err(ApiError::Rejected)
+}
+
+fn born<R: Create>(
+    realm: &Realm<'_>,
+    outcome: Outcome,
+    echo: Option<(&'static str, Out)>,
+) -> Result<Answer, ApiError> {
     let nothing = || ApiError::Internal("a command that makes something answered without it".to_owned());
-    let made = R::from_outcome(done.outcome).ok_or_else(nothing)?;
-    let reveal = prepared.reveal;
-    Ok(shown::<R>(
-        StatusCode::CREATED,
-        &call.realm_of(&done.state),
-        &made,
-        reveal,
-    ))
+    let made = R::from_outcome(outcome).ok_or_else(nothing)?;
+    let mut answer = shown::<R>(StatusCode::CREATED, R::newborn(realm, &made), &made);
+    if let Some((name, value)) = echo {
+        answer.set(name, value);
+    }
+    if let Some((name, value)) = R::reveal(realm, &made)? {
+        answer.set(name, value.into());
+    }
+    Ok(answer)
 }
 
 /// Changes one.
 pub async fn update<R: Update>(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
-    let own = R::find(&call.realm(), &call.id).ok_or(ApiError::NotFound)?.clone();
-    let body = body.json(&call.parts.headers).await?;
+    let own = find::<R>(&call.realm(), &call.ids.id)?.clone();
+    let mut terms = call.terms();
+    terms.expect = expect(&call.parts.headers, R::version(&own))?;
+    let (body, _) = body.json(&call.parts.headers).await?;
     let values = checked::<R>(&call.realm(), &body, Some(&own))?;
-    let done = submit(call, R::update(&own, values)?).await?;
-    let realm = call.realm_of(&done.state);
+    let echo = R::echo(&values);
+    let done = change::<R>(call, terms, own, &values).await?;
+    let realm = call.realm_of(&done.state, &call.terms());
     let changed = match R::from_outcome(done.outcome) {
         Some(changed) => changed,
         // Not every command answers with what it changed.
-        None => R::find(&realm, &call.id).ok_or(ApiError::NotFound)?.clone(),
+        None => find::<R>(&realm, &call.ids.id)?.clone(),
     };
-    Ok(shown::<R>(StatusCode::OK, &realm, &changed, None))
+    let mut answer = shown::<R>(StatusCode::OK, R::view(&realm, &changed), &changed);
+    if let Some((name, value)) = echo {
+        answer.set(name, value);
+    }
+    Ok(answer)
+}
+
+/// Proposes the change, again if what it was made from has moved on and the client did not say what it expects.
+async fn change<R: Update>(
+    call: &Call<'_>,
+    mut terms: Terms,
+    mut own: R::Model,
+    values: &Values,
+) -> Result<Submitted, ApiError> {
+    let mut state = call.state.clone();
+    for _ in 1..ATTEMPTS {
+        let command = R::update(&call.realm_of(&state, &terms), &own, values.clone())?;
+        match call.submit(command, &terms).await {
+            Err(ApiError::Rejected(Rejection::Stale)) => {}
+            result => return result,
+        }
+        state = call.control.local();
+        // A refusal is the answer of its operation for good.
+        terms.operation = OperationId(uuid::Uuid::now_v7());
+        own = find::<R>(&call.realm_of(&state, &terms), &call.ids.id)?.clone();
+    }
+    let command = R::update(&call.realm_of(&state, &terms), &own, values.clone())?;
+    call.submit(command, &terms).await
 }
 
 /// Deletes one.
 pub async fn delete<R: Delete>(call: &Call<'_>) -> Result<Answer, ApiError> {
-    let command = R::delete(R::find(&call.realm(), &call.id).ok_or(ApiError::NotFound)?);
-    submit(call, command).await?;
+    let (command, terms) = {
+        let realm = call.realm();
+        let own = find::<R>(&realm, &call.ids.id)?;
+        let mut terms = call.terms();
+        terms.expect = expect(&call.parts.headers, R::version(own))?;
+        (R::delete(own), terms)
+    };
+    call.submit(command, &terms).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
-fn checked<R: Writable>(
-    realm: &Realm<'_>,
-    body: &crate::json::Value,
-    own: Option<&R::Model>,
-) -> Result<Values, ApiError> {
+/// Shows a value of a secret. That it was read is on record before it is shown.
+pub async fn reveal_secret(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let item = find::<SecretItems>(&call.realm(), &call.ids.id)?.id;
+    if call.asker.scope == Scope::NoSecretValues {
+        return Err(ApiError::Forbidden);
+    }
+    let read = model::Command::RecordSecretRead(item);
+    let done = call.submit(read, &call.terms()).await?;
+    let realm = call.realm_of(&done.state, &call.terms());
+    let own = find::<SecretItems>(&realm, &call.ids.id)?;
+    Ok(shown::<SecretItems>(
+        StatusCode::OK,
+        SecretItems::opened(&realm, own)?,
+        own,
+    ))
+}
+
+/// Brings an earlier revision back.
+pub async fn roll_back(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
+    let own = find::<Deployments>(&call.realm(), &call.ids.id)?.clone();
+    let (body, bytes) = body.json(&call.parts.headers).await?;
+    let terms = promise::terms(call, &bytes)?;
+    let outcome = match promised(call, &terms)? {
+        Some(outcome) => outcome,
+        None => {
+            let (values, errors) = unjudged_by(&call.realm(), rollback::FIELDS, &body, Mode::Create)?;
+            if !errors.is_empty() {
+                return Err(errors.into());
+            }
+            call.submit(rollback::command(&own, values), &terms).await?.outcome
+        }
+    };
+    let Some(made) = rollback::made(outcome) else {
+        return Err(ApiError::Internal("a rollback answered without a deployment".to_owned()));
+    };
+    let state = call.control.local();
+    let realm = call.realm_of(&state, &terms);
+    Ok(shown::<Deployments>(
+        StatusCode::CREATED,
+        Deployments::newborn(&realm, &made),
+        &made,
+    ))
+}
+
+fn require_parent<R: Resource>(realm: &Realm<'_>) -> Result<(), ApiError> {
+    if R::has_parent(realm) { Ok(()) } else { Err(ApiError::NotFound) }
+}
+
+fn find<'a, R: Resource>(realm: &Realm<'a>, id: &str) -> Result<&'a R::Model, ApiError> {
+    require_parent::<R>(realm)?;
+    R::find(realm, id).ok_or(ApiError::NotFound)
+}
+
+fn checked<R: Writable>(realm: &Realm<'_>, body: &Value, own: Option<&R::Model>) -> Result<Values, ApiError> {
     let mode = if own.is_some() { Mode::Patch } else { Mode::Create };
-    let specs = || R::FIELDS.iter().map(|field| &field.spec);
-    let mut checked = check(specs(), body, mode, realm)?;
-    R::check(realm, &checked.values, own, &mut checked.errors);
-    if checked.errors.is_empty() {
-        Ok(checked.values)
+    let (values, mut errors) = unjudged::<R>(realm, body, mode)?;
+    R::check(realm, &values, own, &mut errors);
+    if errors.is_empty() {
+        Ok(values)
     } else {
-        Err(checked.errors.sorted_like(specs().map(|spec| spec.name)).into())
+        Err(errors.sorted_like(R::FIELDS.iter().map(|field| field.spec.name)).into())
     }
 }
 
-async fn submit(call: &Call<'_>, command: Command) -> Result<Submitted, ApiError> {
-    let actor = Actor::Account(call.asker.account.id);
-    // The port keeps deadlines of its own and knows more; this one only makes sure that a client never hangs.
-    match timeout_at(call.deadline, call.control.submit(actor, command)).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(ApiError::OutcomeUnknown(
-            "The cluster did not answer in time; the change may or may not take effect.".to_owned(),
-        )),
-    }
-}
-
-fn shown<R: Resource>(
-    status: StatusCode,
+fn unjudged<R: Resource>(
     realm: &Realm<'_>,
-    model: &R::Model,
-    reveal: Option<(&'static str, String)>,
-) -> Answer {
-    let mut body = show(R::FIELDS, &R::view(realm, model));
-    if let (Some((name, value)), Out::Object(members)) = (reveal, &mut body) {
-        members.push((name.into(), value.into()));
-    }
-    let answer = Answer::json(status, body);
-    match R::revision(model) {
-        Some(revision) => answer.with(ETAG, format!("\"{revision}\"")),
-        None => answer,
-    }
+    body: &Value,
+    mode: Mode,
+) -> Result<(Values, crate::FieldErrors), ApiError> {
+    unjudged_by(realm, R::FIELDS, body, mode)
 }
 
-impl Call<'_> {
-    /// The state that the request was read with.
-    pub fn realm(&self) -> Realm<'_> {
-        self.realm_of(&self.state)
-    }
+fn unjudged_by<V>(
+    realm: &Realm<'_>,
+    fields: &'static [Field<V>],
+    body: &Value,
+    mode: Mode,
+) -> Result<(Values, crate::FieldErrors), ApiError> {
+    let checked = check(fields.iter().map(|field| &field.spec), body, mode, realm)?;
+    Ok((checked.values, checked.errors))
+}
 
-    fn realm_of<'a>(&'a self, state: &'a State) -> Realm<'a> {
-        Realm::new(state, &self.asker.account, self.control)
+fn shown<R: Resource>(status: StatusCode, view: R::View, model: &R::Model) -> Answer {
+    let answer = Answer::json(status, show(R::FIELDS, &view));
+    match R::version(model) {
+        Some((_, revision)) => answer.with(ETAG, etag(revision)),
+        None => answer,
     }
 }

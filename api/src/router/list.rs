@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::HOST;
 use http::request::Parts;
-use uuid::Uuid;
+use model::{Members, ProjectId};
 
 use crate::answer::Answer;
 use crate::errors::{ApiError, FieldErrors};
@@ -16,62 +16,100 @@ use crate::{scalars, texts};
 /// Objects on a page.
 const PAGE_SIZE: usize = 20;
 
-/// Answers a page of `rows`.
+/// Answers a page of what the account may see.
 ///
 /// # Errors
 /// A bad project filter or page.
-pub fn list<R: Resource>(
+pub fn list<R: Resource>(realm: &Realm<'_>, parts: &Parts, query: &Query) -> Result<Answer, ApiError> {
+    let project = if R::FILTERS_BY_PROJECT {
+        project_filter(query)?
+    } else {
+        None
+    };
+    page::<R>(realm, R::all(realm, project), parts, query)
+}
+
+/// Answers a page of `rows`. They come oldest first, so that a page in that order, or in the opposite one, costs no more
+/// than the page.
+///
+/// # Errors
+/// A bad page.
+pub fn page<R: Resource>(
     realm: &Realm<'_>,
-    mut rows: Vec<&R::Model>,
+    rows: Members<'_, R::Model>,
     parts: &Parts,
     query: &Query,
 ) -> Result<Answer, ApiError> {
-    if R::FILTERS_BY_PROJECT
-        && let Some(project) = project_filter(query)?
-    {
-        rows.retain(|row| R::project(row).is_some_and(|id| id.0 == project));
-    }
-    let pages = rows.len().div_ceil(PAGE_SIZE).max(1) as u64;
+    let count = rows.count();
+    let pages = count.div_ceil(PAGE_SIZE).max(1) as u64;
     let page = page_number(query, pages)?;
     let first = usize::try_from(page - 1).map_or(usize::MAX, |page| page.saturating_mul(PAGE_SIZE));
-    let count = rows.len();
-
-    // Rows come oldest first or nearly so, which makes this cheap.
-    rows.sort_by_key(|row| R::age(row));
-    let terms = ordering::<R>(query);
-    let results: Vec<Out> = if terms.is_empty() {
-        rows.iter()
-            .skip(first)
-            .take(PAGE_SIZE)
-            .map(|row| show(R::FIELDS, &R::view(realm, row)))
-            .collect()
-    } else {
-        ordered::<R>(realm, &rows, &terms)
-            .into_iter()
-            .skip(first)
-            .take(PAGE_SIZE)
-            .collect()
+    let rows: Vec<&R::Model> = match order::<R>(query) {
+        Order::Age => rows.page(first, PAGE_SIZE),
+        Order::Youth => {
+            let end = count.saturating_sub(first);
+            let start = end.saturating_sub(PAGE_SIZE);
+            let mut rows = rows.page(start, end - start);
+            rows.reverse();
+            rows
+        }
+        Order::By(terms) => {
+            let sorted = ordered::<R>(realm, rows.all(), &terms);
+            sorted.into_iter().skip(first).take(PAGE_SIZE).collect()
+        }
     };
+    let results = rows.iter().map(|row| show(R::FIELDS, &R::listed(realm, row)));
     let link = |page: u64| Out::from(format!("{}{}", base(parts), query.with_page(page)));
     let body = Out::object([
         ("count", (count as u64).into()),
         ("next", if page < pages { link(page + 1) } else { Out::Null }),
         ("previous", if page > 1 { link(page - 1) } else { Out::Null }),
-        ("results", Out::List(results)),
+        ("results", Out::List(results.collect())),
     ]);
     Ok(Answer::json(StatusCode::OK, body))
 }
 
-/// Sorts by what is shown, so every row has to be shown first; only asked for by `?ordering=`.
-fn ordered<R: Resource>(realm: &Realm<'_>, rows: &[&R::Model], terms: &[(usize, bool)]) -> Vec<Out> {
-    let mut keyed: Vec<(Vec<Out>, Out)> = rows
-        .iter()
-        .map(|row| {
-            let view = R::view(realm, row);
-            let key = |at: usize| R::FIELDS[at].get.map_or(Out::Null, |get| get(&view));
-            (terms.iter().map(|(at, _)| key(*at)).collect(), show(R::FIELDS, &view))
-        })
+/// How a list is sorted.
+enum Order {
+    /// Oldest first, as it is kept.
+    Age,
+    /// Youngest first.
+    Youth,
+    /// By these fields, each upwards or downwards.
+    By(Vec<(usize, bool)>),
+}
+
+/// Unknown terms are dropped. Ids grow with the time at which they were made, so both stand for the age.
+fn order<R: Resource>(query: &Query) -> Order {
+    let known = |term: &str| {
+        let (name, down) = term.strip_prefix('-').map_or((term, false), |name| (name, true));
+        let at = R::FIELDS
+            .iter()
+            .position(|field| field.get.is_some() && field.spec.name == name)?;
+        Some((at, down))
+    };
+    let terms: Vec<_> = query
+        .last("ordering")
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|term| known(scalars::trim(term)))
         .collect();
+    let is_age = |at: usize| ["id", "created_at", "deployed_at", "at"].contains(&R::FIELDS[at].spec.name);
+    match terms.first() {
+        None => Order::Age,
+        Some((at, down)) if is_age(*at) => if *down { Order::Youth } else { Order::Age },
+        Some(_) => Order::By(terms),
+    }
+}
+
+/// Sorts by what is shown, so every row has to be looked at; only asked for by `?ordering=`.
+fn ordered<'a, R: Resource>(realm: &Realm<'_>, rows: Vec<&'a R::Model>, terms: &[(usize, bool)]) -> Vec<&'a R::Model> {
+    let key = |row: &R::Model| -> Vec<Out> {
+        let view = R::listed(realm, row);
+        let field = |at: usize| R::FIELDS[at].get.map_or(Out::Null, |get| get(&view));
+        terms.iter().map(|(at, _)| field(*at)).collect()
+    };
+    let mut keyed: Vec<_> = rows.into_iter().map(|row| (key(row), row)).collect();
     keyed.sort_by(|(a, _), (b, _)| {
         let one = |n: usize| {
             if terms[n].1 {
@@ -85,31 +123,14 @@ fn ordered<R: Resource>(realm: &Realm<'_>, rows: &[&R::Model], terms: &[(usize, 
             .find(|order| order.is_ne())
             .unwrap_or(std::cmp::Ordering::Equal)
     });
-    keyed.into_iter().map(|(_, out)| out).collect()
+    keyed.into_iter().map(|(_, row)| row).collect()
 }
 
-/// The fields to sort by, and whether downwards. Unknown terms are dropped.
-fn ordering<R: Resource>(query: &Query) -> Vec<(usize, bool)> {
-    let known = |term: &str| {
-        let (name, down) = term.strip_prefix('-').map_or((term, false), |name| (name, true));
-        let at = R::FIELDS
-            .iter()
-            .position(|field| field.get.is_some() && field.spec.name == name)?;
-        Some((at, down))
-    };
-    query
-        .last("ordering")
-        .unwrap_or_default()
-        .split(',')
-        .filter_map(|term| known(scalars::trim(term)))
-        .collect()
-}
-
-fn project_filter(query: &Query) -> Result<Option<Uuid>, ApiError> {
+fn project_filter(query: &Query) -> Result<Option<ProjectId>, ApiError> {
     match query.last("project") {
         None | Some("") => Ok(None),
         Some(text) => match scalars::uuid(text) {
-            Some(id) => Ok(Some(id)),
+            Some(id) => Ok(Some(ProjectId(id))),
             None => Err(FieldErrors::one("project", texts::FILTER_NOT_A_UUID).into()),
         },
     }

@@ -11,81 +11,138 @@ pub enum Endpoint {
     Service,
     ServiceDeployments,
     ServiceReplicas,
+    Workers,
+    Worker,
+    WorkerDeployments,
+    WorkerReplicas,
     Domains,
     Domain,
     Routes,
     Route,
+    Configs,
+    Config,
+    ConfigItems,
+    ConfigItem,
+    Secrets,
+    Secret,
+    SecretItems,
+    SecretItem,
     Deployments,
     Deployment,
+    Rollback,
     ApiKeys,
     ApiKey,
+    Users,
+    User,
+    Login,
+    Logout,
+    Me,
     Nodes,
     Node,
     Cluster,
     JoinTokens,
+    Events,
+    Schema,
+    Docs,
 }
 
-/// Who has to be an admin.
+/// Who may use a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admins {
-    /// Nobody.
-    NotNeeded,
-    /// Whoever changes something.
-    ToChange,
-    /// Everybody.
-    Always,
+pub enum Access {
+    /// Anybody, without credentials.
+    Open,
+    /// Whoever has credentials.
+    Known,
+    /// Whoever has credentials, but only admins change something.
+    AdminsChange,
+    /// Only admins.
+    Admins,
 }
 
 /// A path and what may be done with it.
 #[derive(Debug)]
 pub struct Path {
-    pattern: &'static str,
+    /// With `{parent}` and `{id}` in the place of ids.
+    pub pattern: &'static str,
     /// What it leads to.
     pub endpoint: Endpoint,
-    methods: &'static [&'static str],
-    /// Who has to be an admin.
-    pub admins: Admins,
+    /// Without HEAD and OPTIONS, which follow from them.
+    pub methods: &'static [&'static str],
+    /// Who may use it.
+    pub access: Access,
 }
 
 const COLLECTION: &[&str] = &["GET", "POST"];
 const OBJECT: &[&str] = &["GET", "PATCH", "DELETE"];
 const READ: &[&str] = &["GET"];
+const ACTION: &[&str] = &["POST"];
 
 const fn path(pattern: &'static str, endpoint: Endpoint, methods: &'static [&'static str]) -> Path {
     Path {
         pattern,
         endpoint,
         methods,
-        admins: Admins::NotNeeded,
+        access: Access::Known,
     }
 }
 
-static PATHS: &[Path] = &[
+impl Path {
+    const fn for_(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+}
+
+/// Every path of the API.
+pub static PATHS: &[Path] = &[
     path("/api/projects/", Endpoint::Projects, COLLECTION),
     path("/api/projects/{id}/", Endpoint::Project, OBJECT),
     path("/api/services/", Endpoint::Services, COLLECTION),
     path("/api/services/{id}/", Endpoint::Service, OBJECT),
-    path("/api/services/{id}/deployments/", Endpoint::ServiceDeployments, READ),
-    path("/api/services/{id}/replicas/", Endpoint::ServiceReplicas, READ),
+    path("/api/services/{parent}/deployments/", Endpoint::ServiceDeployments, READ),
+    path("/api/services/{parent}/replicas/", Endpoint::ServiceReplicas, READ),
+    path("/api/workers/", Endpoint::Workers, COLLECTION),
+    path("/api/workers/{id}/", Endpoint::Worker, OBJECT),
+    path("/api/workers/{parent}/deployments/", Endpoint::WorkerDeployments, READ),
+    path("/api/workers/{parent}/replicas/", Endpoint::WorkerReplicas, READ),
     path("/api/domains/", Endpoint::Domains, COLLECTION),
     path("/api/domains/{id}/", Endpoint::Domain, OBJECT),
     path("/api/routes/", Endpoint::Routes, COLLECTION),
     path("/api/routes/{id}/", Endpoint::Route, OBJECT),
+    path("/api/configs/", Endpoint::Configs, COLLECTION),
+    path("/api/configs/{id}/", Endpoint::Config, OBJECT),
+    path("/api/configs/{parent}/items/", Endpoint::ConfigItems, COLLECTION),
+    path("/api/configs/{parent}/items/{id}/", Endpoint::ConfigItem, OBJECT),
+    path("/api/secrets/", Endpoint::Secrets, COLLECTION),
+    path("/api/secrets/{id}/", Endpoint::Secret, OBJECT),
+    path("/api/secrets/{parent}/items/", Endpoint::SecretItems, COLLECTION),
+    path("/api/secrets/{parent}/items/{id}/", Endpoint::SecretItem, OBJECT),
     path("/api/deployments/", Endpoint::Deployments, READ),
     path("/api/deployments/{id}/", Endpoint::Deployment, READ),
+    path("/api/deployments/{id}/rollback/", Endpoint::Rollback, ACTION),
     path("/api/api-keys/", Endpoint::ApiKeys, COLLECTION),
     path("/api/api-keys/{id}/", Endpoint::ApiKey, &["GET", "DELETE"]),
+    path("/api/users/", Endpoint::Users, COLLECTION),
+    path("/api/users/{id}/", Endpoint::User, OBJECT),
+    path("/api/auth/login/", Endpoint::Login, ACTION).for_(Access::Open),
+    path("/api/auth/logout/", Endpoint::Logout, ACTION),
+    path("/api/auth/me/", Endpoint::Me, READ),
     path("/api/nodes/", Endpoint::Nodes, READ),
-    Path {
-        admins: Admins::ToChange,
-        ..path("/api/nodes/{id}/", Endpoint::Node, &["GET", "PATCH"])
-    },
+    path("/api/nodes/{id}/", Endpoint::Node, OBJECT).for_(Access::AdminsChange),
     path("/api/cluster/", Endpoint::Cluster, READ),
-    Path {
-        admins: Admins::Always,
-        ..path("/api/join-tokens/", Endpoint::JoinTokens, COLLECTION)
-    },
+    path("/api/join-tokens/", Endpoint::JoinTokens, COLLECTION).for_(Access::Admins),
+    path("/api/events/", Endpoint::Events, READ),
+    path("/api/schema/", Endpoint::Schema, READ).for_(Access::Open),
+    path("/api/docs/", Endpoint::Docs, READ).for_(Access::Open),
 ];
+
+/// The ids in a path, as they were meant; empty where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Of what the object belongs to.
+    pub parent: String,
+    /// Of the object.
+    pub id: String,
+}
 
 impl Path {
     /// The methods in the order of the Allow header.
@@ -106,14 +163,16 @@ impl Path {
         self.allowed().collect::<Vec<_>>().join(", ")
     }
 
-    /// The id in `path`, if this is its pattern. An id is any text but one with `/` or `.`, even an impossible one.
-    fn matches(&self, path: &str) -> Option<Option<String>> {
-        let mut id = None;
+    /// The ids in `path`, if this is its pattern. An id is any text but one with `/` or `.`, even an impossible one.
+    fn matches(&self, path: &str) -> Option<Ids> {
+        let mut ids = Ids::default();
         let (mut pattern, mut path) = (self.pattern.split('/'), path.split('/'));
         loop {
+            let is_id = |text: &str| !text.is_empty() && !text.contains('.');
             match (pattern.next(), path.next()) {
-                (None, None) => return Some(id),
-                (Some("{id}"), Some(text)) if !text.is_empty() && !text.contains('.') => id = Some(text.to_owned()),
+                (None, None) => return Some(ids),
+                (Some("{id}"), Some(text)) if is_id(text) => text.clone_into(&mut ids.id),
+                (Some("{parent}"), Some(text)) if is_id(text) => text.clone_into(&mut ids.parent),
                 (Some(word), Some(text)) if word == text => {}
                 _ => return None,
             }
@@ -124,8 +183,8 @@ impl Path {
 /// Where a path leads.
 #[derive(Debug)]
 pub enum Resolved {
-    /// To this, with the id that it holds.
-    Found(&'static Path, String),
+    /// To this, with the ids that it holds.
+    Found(&'static Path, Ids),
     /// Nowhere, but with a slash at its end it would.
     NeedsSlash,
     /// Nowhere.
@@ -142,7 +201,7 @@ pub fn resolve(raw: &str) -> Resolved {
     let path = percent_decode_str(raw).decode_utf8_lossy();
     let find = |path: &str| PATHS.iter().find_map(|known| Some((known, known.matches(path)?)));
     match find(&path) {
-        Some((known, id)) => Resolved::Found(known, id.unwrap_or_default()),
+        Some((known, ids)) => Resolved::Found(known, ids),
         None if !path.ends_with('/') && find(&format!("{path}/")).is_some() => Resolved::NeedsSlash,
         None => Resolved::Unknown,
     }
@@ -154,19 +213,23 @@ mod tests {
 
     #[test]
     fn paths_are_found_in_any_encoding() {
-        for (raw, endpoint, id) in [
-            ("/api/services/", Endpoint::Services, ""),
-            ("/api/services/a%2Db/", Endpoint::Service, "a-b"),
-            ("/api/services/%7Bx%7D/", Endpoint::Service, "{x}"),
-            ("/api/services/%00/", Endpoint::Service, "\0"),
+        for (raw, endpoint, parent, id) in [
+            ("/api/services/", Endpoint::Services, "", ""),
+            ("/api/services/a%2Db/", Endpoint::Service, "", "a-b"),
+            ("/api/services/%7Bx%7D/", Endpoint::Service, "", "{x}"),
+            ("/api/services/%00/", Endpoint::Service, "", "\0"),
             (
                 "/api/services/%FF/deployments/",
                 Endpoint::ServiceDeployments,
                 "\u{fffd}",
+                "",
             ),
+            ("/api/secrets/a/items/b/", Endpoint::SecretItem, "a", "b"),
         ] {
             match resolve(raw) {
-                Resolved::Found(path, found) => assert_eq!((path.endpoint, found.as_str()), (endpoint, id)),
+                Resolved::Found(path, Ids { parent: p, id: i }) => {
+                    assert_eq!((path.endpoint, p.as_str(), i.as_str()), (endpoint, parent, id));
+                }
                 other => panic!("{raw}: {other:?}"),
             }
         }
@@ -214,5 +277,6 @@ mod tests {
         assert_eq!(header(Endpoint::Services), "GET, POST, HEAD, OPTIONS");
         assert_eq!(header(Endpoint::Service), "GET, PATCH, DELETE, HEAD, OPTIONS");
         assert_eq!(header(Endpoint::Deployment), "GET, HEAD, OPTIONS");
+        assert_eq!(header(Endpoint::Rollback), "POST, OPTIONS");
     }
 }

@@ -1,7 +1,7 @@
 //! The checks in their order; the first that fails answers.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::Body;
 use axum::extract::State as Shared;
@@ -9,38 +9,48 @@ use futures::FutureExt as _;
 use http::header::{ALLOW, HeaderName};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use model::Scope;
+use model::{Charge, Command, OperationId, QuotaId, QuotaKind, Rejection, Scope, State};
 use tokio::time::{Instant, timeout_at};
 
-use super::dispatch::{self, Call};
-use super::paths::{Admins, Path, Resolved, resolve};
+use super::call::Call;
+use super::paths::{Access, Endpoint, Path, Resolved, resolve};
+use super::{dispatch, probes};
 use crate::answer::{Answer, Style};
-use crate::auth;
+use crate::auth::login::Failures;
+use crate::auth::{self, Proof, Touches, login};
 use crate::config::{ApiConfig, RateLimit};
 use crate::errors::ApiError;
+use crate::meter::Meter;
 use crate::output::Out;
-use crate::port::{ControlPlane, Readiness};
+use crate::port::{ControlPlane, Sealer};
 use crate::request::{Incoming, Query, negotiate};
 
 struct Api {
     control: Arc<dyn ControlPlane>,
+    sealer: Arc<dyn Sealer>,
     config: ApiConfig,
+    touches: Touches,
+    failures: Failures,
+    meter: Meter,
 }
 
 /// The whole API as a router; the caller owns the listener.
-pub fn router(control: Arc<dyn ControlPlane>, config: ApiConfig) -> axum::Router {
-    if let RateLimit::PerHour(limit) = config.rate_limit {
-        tracing::warn!(limit, "an API rate limit is set, but this version does not enforce it");
-    }
+pub fn router(control: Arc<dyn ControlPlane>, sealer: Arc<dyn Sealer>, config: ApiConfig) -> axum::Router {
     // One table of our own decides on paths and methods: the order of the checks is part of the contract.
-    axum::Router::new()
-        .fallback(handle)
-        .with_state(Arc::new(Api { control, config }))
+    axum::Router::new().fallback(handle).with_state(Arc::new(Api {
+        control,
+        sealer,
+        config,
+        touches: Touches::default(),
+        failures: Failures::default(),
+        meter: Meter::new(),
+    }))
 }
 
 async fn handle(Shared(api): Shared<Arc<Api>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let deadline = Instant::now() + api.config.deadline;
+    let began = Instant::now();
+    let deadline = began + api.config.deadline;
     let mut body = Incoming::new(body, &parts.headers, api.config.body_limit, deadline);
     let mut style = Style {
         indent: None,
@@ -51,6 +61,12 @@ async fn handle(Shared(api): Shared<Arc<Api>>, request: Request<Body>) -> Respon
         Ok(result) => result.unwrap_or_else(ApiError::into_answer),
         Err(_) => ApiError::Internal(format!("{} {} panicked", parts.method, parts.uri.path())).into_answer(),
     };
+    let pattern = match resolve(parts.uri.path()) {
+        Resolved::Found(path, _) => Some(path.pattern),
+        Resolved::NeedsSlash | Resolved::Unknown => None,
+    };
+    let status = answer.status.as_u16();
+    api.meter.count(parts.method.as_str(), pattern, status, began.elapsed());
     body.drain().await;
     answer.into_response(style)
 }
@@ -62,11 +78,11 @@ async fn answer(
     deadline: Instant,
     style: &mut Style,
 ) -> Result<Answer, ApiError> {
-    if let Some(answer) = health(api, parts) {
+    if let Some(answer) = probes::answer(&*api.control, &api.meter, parts) {
         return answer;
     }
-    let (path, id) = match resolve(parts.uri.path()) {
-        Resolved::Found(path, id) => (path, id),
+    let (path, ids) = match resolve(parts.uri.path()) {
+        Resolved::Found(path, ids) => (path, ids),
         Resolved::NeedsSlash => return Err(ApiError::Moved(with_slash(parts))),
         Resolved::Unknown => return Err(ApiError::NotFound),
     };
@@ -74,10 +90,15 @@ async fn answer(
     if !matches!(query.last("format"), None | Some("" | "json")) {
         return Err(ApiError::NotFound);
     }
-    style.indent = negotiate(&parts.headers)?.indent;
+    if path.access == Access::Open {
+        return open(api, path, parts, body, style).await;
+    }
+    if !takes_anything_else(path, &query) {
+        style.indent = negotiate(&parts.headers)?.indent;
+    }
 
     let credentials = auth::credentials(&parts.headers)?;
-    let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method);
+    let safe = auth::is_safe(&parts.method);
     let local = safe && query.last("consistency") == Some("local");
     let staleness = local.then(|| api.control.staleness());
     let state = if local {
@@ -87,29 +108,36 @@ async fn answer(
             |_| ApiError::Unavailable("The cluster did not confirm in time that this node is up to date.".into());
         timeout_at(deadline, api.control.read()).await.map_err(late)??
     };
-    let asker = auth::identify(&credentials, &state, api.control.now())?;
-    permit(path, &asker, safe)?;
-    // Rate limits are checked here, between permission and method, once they are part of the replicated state.
-    if !path.allows(parts.method.as_str()) {
-        return Err(ApiError::MethodNotAllowed {
-            method: parts.method.as_str().to_owned(),
-            allow: path.allow_header(),
-        });
+    let now = api.control.now();
+    let asker = auth::identify(&credentials, &state, now)?;
+    if let Proof::Key(key) = asker.proof {
+        api.touches.note(&api.control, &state, key, now);
     }
-    let answer = if parts.method == Method::OPTIONS {
-        options(path)
-    } else {
-        let call = Call {
-            control: &*api.control,
-            parts,
-            query,
-            id,
-            asker,
-            state,
-            deadline,
-        };
-        dispatch::call(path.endpoint, call, body).await?
+    auth::check_csrf(&asker, &parts.method, &parts.headers)?;
+    permit(path, &asker, safe)?;
+    let charge = charge(api, path, &asker, &state, safe)?;
+    let call = Call {
+        control: Arc::clone(&api.control),
+        sealer: Arc::clone(&api.sealer),
+        parts,
+        query,
+        ids,
+        asker,
+        state,
+        deadline,
+        operation: OperationId(uuid::Uuid::now_v7()),
+        charge: Mutex::new(charge),
+        bits: OnceLock::new(),
     };
+    let result = if !path.allows(parts.method.as_str()) {
+        Err(not_allowed(path, parts))
+    } else if parts.method == Method::OPTIONS {
+        Ok(options(path))
+    } else {
+        dispatch::call(path.endpoint, &call, body).await
+    };
+    settle(&call).await?;
+    let answer = result?;
     Ok(match staleness {
         Some(age) => answer.with(
             HeaderName::from_static("x-goblins-staleness-ms"),
@@ -119,14 +147,98 @@ async fn answer(
     })
 }
 
+/// What anybody may ask.
+async fn open(
+    api: &Api,
+    path: &Path,
+    parts: &Parts,
+    body: &mut Incoming,
+    style: &mut Style,
+) -> Result<Answer, ApiError> {
+    if !path.allows(parts.method.as_str()) {
+        return Err(not_allowed(path, parts));
+    }
+    if parts.method == Method::OPTIONS {
+        return Ok(options(path));
+    }
+    if let Some(answer) = dispatch::open(path.endpoint) {
+        return Ok(answer);
+    }
+    style.indent = negotiate(&parts.headers)?.indent;
+    let secure = api.config.secure_cookies;
+    login::login(&*api.control, &api.failures, &parts.headers, secure, body).await
+}
+
+fn not_allowed(path: &Path, parts: &Parts) -> ApiError {
+    ApiError::MethodNotAllowed {
+        method: parts.method.as_str().to_owned(),
+        allow: path.allow_header(),
+    }
+}
+
+/// A stream of events is no JSON, whatever the client accepts.
+fn takes_anything_else(path: &Path, query: &Query) -> bool {
+    path.endpoint == Endpoint::Events && query.last("follow").is_some_and(|it| !["", "0", "false"].contains(&it))
+}
+
 fn permit(path: &Path, asker: &auth::Asker, safe: bool) -> Result<(), ApiError> {
-    let needs_admin = match path.admins {
-        Admins::NotNeeded => false,
-        Admins::ToChange => !safe,
-        Admins::Always => true,
+    let needs_admin = match path.access {
+        Access::Open | Access::Known => false,
+        Access::AdminsChange => !safe,
+        Access::Admins => true,
     };
     let refused = asker.scope == Scope::ReadOnly && !safe || needs_admin && !asker.account.is_admin;
     if refused { Err(ApiError::Forbidden) } else { Ok(()) }
+}
+
+/// What the request will cost; refused here if that cannot be paid. Paid with the request's command, which is where two
+/// racing requests are told apart.
+fn charge(
+    api: &Api,
+    path: &Path,
+    asker: &auth::Asker,
+    state: &State,
+    safe: bool,
+) -> Result<Option<Charge>, ApiError> {
+    let kind = match (path.endpoint, safe) {
+        (Endpoint::Logout, _) => return Ok(None),
+        (_, false) => QuotaKind::Operations,
+        (Endpoint::SecretItem, true) => QuotaKind::SecretReads,
+        (_, true) => return Ok(None),
+    };
+    let limit = match kind {
+        QuotaKind::Operations => api.config.rate_limit,
+        QuotaKind::SecretReads => api.config.secret_limit,
+    };
+    let RateLimit::PerHour(limit) = limit else {
+        return Ok(None);
+    };
+    let account = asker.account.id;
+    let now = api.control.now().max(state.now());
+    let used = state.quota(QuotaId { account, kind });
+    match used.and_then(|it| it.wait(limit, now)) {
+        Some(seconds) => Err(ApiError::Throttled(seconds)),
+        None => Ok(Some(Charge { kind, limit })),
+    }
+}
+
+/// A request to change something counts even if it was refused before it became a command.
+async fn settle(call: &Call<'_>) -> Result<(), ApiError> {
+    let unpaid = call
+        .charge
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some_and(|it| it.kind == QuotaKind::Operations);
+    if !unpaid {
+        return Ok(());
+    }
+    let mut terms = call.terms();
+    terms.operation = OperationId(uuid::Uuid::now_v7());
+    match call.submit(Command::Spend, &terms).await {
+        Err(throttled @ ApiError::Rejected(Rejection::Throttled { .. })) => Err(throttled),
+        // What it was charged for has been answered already.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn options(path: &Path) -> Answer {
@@ -158,27 +270,4 @@ fn with_slash(parts: &Parts) -> String {
         Some(query) if !query.is_empty() => format!("{path}/?{query}"),
         _ => format!("{path}/"),
     }
-}
-
-/// The two paths that need no credentials and no cluster.
-fn health(api: &Api, parts: &Parts) -> Option<Result<Answer, ApiError>> {
-    let answer = match parts.uri.path() {
-        "/healthz" => Answer::json(StatusCode::OK, Out::object([("status", "ok".into())])),
-        "/readyz" => match api.control.readiness() {
-            Readiness::Ready => Answer::json(StatusCode::OK, Out::object([("status", "ready".into())])),
-            Readiness::Waiting(what) => Answer::json(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Out::object([("status", "waiting".into()), ("detail", what.into())]),
-            ),
-        },
-        _ => return None,
-    };
-    if [Method::GET, Method::HEAD].contains(&parts.method) {
-        return Some(Ok(answer));
-    }
-    let method = parts.method.as_str().to_owned();
-    Some(Err(ApiError::MethodNotAllowed {
-        method,
-        allow: "GET, HEAD".to_owned(),
-    }))
 }

@@ -13,7 +13,7 @@ pub enum ServiceStatus {
     Ready,
     /// Its newest deployment failed.
     Error,
-    /// An update is in progress, or lost replicas are being replaced.
+    /// An update is in progress or about to begin, or lost replicas are being replaced.
     Updating,
 }
 
@@ -47,7 +47,20 @@ pub struct Standing {
     pub deploy_successful: bool,
 }
 
-/// Judges a service.
+impl Standing {
+    /// As it is when its first deployment has just begun.
+    #[must_use]
+    pub fn newborn() -> Self {
+        Self {
+            status: ServiceStatus::Pending,
+            reason: String::new(),
+            running: 0,
+            deploy_successful: false,
+        }
+    }
+}
+
+/// Judges a service or worker.
 ///
 /// - `latest`: its newest deployment, if there was any.
 /// - `succeeded_before`: whether an earlier one succeeded.
@@ -71,7 +84,7 @@ pub fn service_status<'a>(
         Some(DeploymentStatus::Pending) => ServiceStatus::Pending,
         Some(DeploymentStatus::Failed) => ServiceStatus::Error,
         Some(DeploymentStatus::Success | DeploymentStatus::RolledBack) => {
-            if running >= u64::from(service.spec.replicas) {
+            if service.item_change.is_none() && running >= u64::from(service.spec.replicas) {
                 ServiceStatus::Ready
             } else {
                 ServiceStatus::Updating

@@ -4,10 +4,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use api::{ClusterView, ControlPlane, MemberView, Readiness, SubmitError, Submitted, Unavailable};
+use api::{
+    ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable,
+};
 use async_trait::async_trait;
-use model::{Actor, Change, Command, Envelope, NodeId, OperationId, Outcome, Revision, State, Timestamp};
+use model::{
+    Actor, Change, Command, Envelope, KeyVersion, NodeId, OperationId, Revision, Sealed, SecretValue,
+    SecretValueId, State, Submission, Timestamp,
+};
+use tokio::sync::watch;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// What goes wrong, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub enum Weather {
 }
 
 pub struct FakeControlPlane {
-    state: Mutex<State>,
+    state: watch::Sender<State>,
     clock: AtomicU64,
     weather: Mutex<Weather>,
 }
@@ -30,7 +37,7 @@ pub struct FakeControlPlane {
 impl FakeControlPlane {
     pub fn new() -> Self {
         Self {
-            state: Mutex::default(),
+            state: watch::Sender::new(State::default()),
             clock: AtomicU64::new(1_728_986_400_000_000),
             weather: Mutex::new(Weather::Fine),
         }
@@ -51,49 +58,55 @@ impl FakeControlPlane {
 
     /// Changes the state directly, past all decisions.
     pub fn put(&self, change: impl Into<Change>) {
-        let mut state = self.state.lock().unwrap();
-        let revision = Revision(state.revision().0 + 1);
-        state.apply(revision, self.now(), &[change.into()]);
+        let change = change.into();
+        self.state.send_modify(|state| {
+            let revision = Revision(state.revision().0 + 1);
+            state.apply(revision, self.now(), &[change]);
+        });
     }
 
-    pub fn apply(&self, actor: Actor, command: Command) -> Result<(Outcome, Revision, State), model::Rejection> {
-        let mut state = self.state.lock().unwrap();
-        let revision = Revision(state.revision().0 + 1);
-        let envelope = Envelope {
-            operation: OperationId(Uuid::now_v7()),
-            at: self.now(),
-            entropy: Uuid::new_v4().as_u128(),
-            actor,
-            command,
-        };
-        let (changes, result) = model::entry_changes(&state, revision, &envelope);
-        state.apply(revision, envelope.at, &changes);
-        result.map(|outcome| (outcome, revision, state.clone()))
+    pub fn apply(&self, actor: Actor, command: Command) -> Result<Submitted, model::Rejection> {
+        self.decide(Submission::new(OperationId(Uuid::now_v7()), actor, command))
+    }
+
+    fn decide(&self, submission: Submission) -> Result<Submitted, model::Rejection> {
+        let mut decided = None;
+        self.state.send_modify(|state| {
+            let revision = Revision(state.revision().0 + 1);
+            let envelope = Envelope {
+                at: self.now(),
+                entropy: Uuid::new_v4().as_u128(),
+                submission,
+            };
+            let (changes, result) = model::entry_changes(state, revision, &envelope);
+            state.apply(revision, envelope.at, &changes);
+            decided = Some(result.map(|outcome| Submitted {
+                outcome,
+                revision,
+                state: state.clone(),
+            }));
+        });
+        decided.expect("decided at once")
     }
 }
 
 #[async_trait]
 impl ControlPlane for FakeControlPlane {
-    async fn submit(&self, actor: Actor, command: Command) -> Result<Submitted, SubmitError> {
+    async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
         match self.weather() {
             Weather::NoQuorum => return Err(SubmitError::Unavailable("1 of 3 voters answers".into())),
             Weather::Silence => std::future::pending().await,
             Weather::Fine | Weather::Fog => {}
         }
-        let applied = self.apply(actor, command);
+        let operation = submission.operation;
+        let applied = self.decide(submission);
         if self.weather() == Weather::Fog {
-            let operation = OperationId(Uuid::now_v7());
             return Err(SubmitError::OutcomeUnknown {
                 operation,
                 reason: "the leader went away".into(),
             });
         }
-        let (outcome, revision, state) = applied.map_err(SubmitError::Rejected)?;
-        Ok(Submitted {
-            outcome,
-            revision,
-            state,
-        })
+        applied.map_err(SubmitError::Rejected)
     }
 
     async fn read(&self) -> Result<State, Unavailable> {
@@ -105,7 +118,13 @@ impl ControlPlane for FakeControlPlane {
     }
 
     fn local(&self) -> State {
-        self.state.lock().unwrap().clone()
+        self.state.borrow().clone()
+    }
+
+    async fn beyond(&self, seen: Revision) -> State {
+        let mut state = self.state.subscribe();
+        let newer = state.wait_for(|it| it.revision() > seen).await;
+        newer.expect("the fake outlives its requests").clone()
     }
 
     fn staleness(&self) -> Duration {
@@ -118,7 +137,7 @@ impl ControlPlane for FakeControlPlane {
     }
 
     fn cluster(&self) -> ClusterView {
-        let revision = self.state.lock().unwrap().revision().0;
+        let revision = self.state.borrow().revision().0;
         let member = |node| MemberView {
             node: NodeId(node),
             matched_index: Some(revision),
@@ -141,5 +160,58 @@ impl ControlPlane for FakeControlPlane {
             Weather::Fine | Weather::Fog => Readiness::Ready,
             Weather::NoQuorum | Weather::Silence => Readiness::Waiting("a quorum of voters".into()),
         }
+    }
+
+    fn metrics(&self) -> String {
+        "# nothing is measured here\n".to_owned()
+    }
+}
+
+/// Seals by turning bits over: enough to see that a value was sealed, and for which place.
+#[derive(Default)]
+pub struct FakeSealer {
+    pub is_locked: std::sync::atomic::AtomicBool,
+}
+
+fn turned(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| !byte).collect()
+}
+
+fn place(id: SecretValueId, key: &str) -> Vec<u8> {
+    format!("{} {key} {}", id.item, id.version).into_bytes()
+}
+
+impl FakeSealer {
+    fn require_unlocked(&self) -> Result<(), SealError> {
+        match self.is_locked.load(Ordering::Relaxed) {
+            true => Err(SealError::Locked),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Sealer for FakeSealer {
+    fn seal(&self, id: SecretValueId, key: &str, value: &str) -> Result<Sealed, SealError> {
+        self.require_unlocked()?;
+        Ok(Sealed {
+            key: KeyVersion(1),
+            wrapped: place(id, key),
+            value: turned(value.as_bytes()),
+        })
+    }
+
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<String>, SealError> {
+        self.require_unlocked()?;
+        if value.sealed.wrapped != place(value.id, &value.key) {
+            return Err(SealError::Damaged(format!("the item {} does not open", value.key)));
+        }
+        Ok(Zeroizing::new(String::from_utf8(turned(&value.sealed.value)).expect("text")))
+    }
+
+    fn derive(&self, purpose: &str, input: &[u8]) -> Result<[u8; 32], SealError> {
+        self.require_unlocked()?;
+        let all = [purpose.as_bytes(), input].concat();
+        let digest = ring::digest::digest(&ring::digest::SHA256, &all);
+        Ok(digest.as_ref().try_into().expect("32 bytes"))
     }
 }

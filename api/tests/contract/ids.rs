@@ -45,10 +45,23 @@ pub async fn everything_else_is_not_found(api: &Api<'_>) {
                 got.detail(404, "Not found.");
             }
         }
-        for below in ["deployments", "replicas"] {
-            api.get(&format!("/api/services/{text}/{below}/"))
-                .await
-                .detail(404, "Not found.");
+        for path in [
+            "services/{}/deployments",
+            "services/{}/replicas",
+            "workers/{}",
+            "workers/{}/deployments",
+            "workers/{}/replicas",
+            "routes/{}",
+            "projects/{}",
+            "configs/{}",
+            "configs/{}/items",
+            "secrets/{}",
+            "secrets/{}/items",
+            "api-keys/{}",
+            "users/{}",
+        ] {
+            let target = format!("/api/{}/", path.replace("{}", text));
+            api.get(&target).await.detail(404, "Not found.");
         }
         api.get(&format!("/api/deployments/{text}/"))
             .await

@@ -1,24 +1,34 @@
 //! The router in this process over the control plane in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use api::ApiConfig;
 use async_trait::async_trait;
 use axum::body::Body;
 use http_body_util::BodyExt as _;
-use model::{
-    Account, AccountId, Actor, ApiKey, ApiKeyId, Capacity, ClusterId, Command, NodeDraft, Project, ProjectId, Revision,
-    Scope, Timestamp,
-};
+use model::{AccountId, Actor, ApiKey, ApiKeyId, Authority, Capacity, ClusterId, Command, KeyVersion, NodeDraft, PasswordHash, Revision, Scope, Sealed, Timestamp};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::fake::FakeControlPlane;
+use crate::fake::{FakeControlPlane, FakeSealer};
 use crate::target::{Got, Keys, Sent, Target};
+
+/// Who can log in to the web interface, beside the keys.
+pub const WEB_USER: &str = "web";
+pub const WEB_PASSWORD: &str = "correct horse";
+
+/// Made once: it takes a while, as it should.
+static WEB_PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
+    let salt = argon2::password_hash::SaltString::from_b64("c29tZSBzYWx0").expect("a salt");
+    let hash = argon2::PasswordHasher::hash_password(&argon2::Argon2::default(), WEB_PASSWORD.as_bytes(), &salt);
+    PasswordHash(hash.expect("a hash").to_string())
+});
+
 
 pub struct InProcess {
     pub control: Arc<FakeControlPlane>,
+    pub sealer: Arc<FakeSealer>,
     pub router: axum::Router,
     keys: Keys,
 }
@@ -37,6 +47,13 @@ impl InProcess {
     }
 
     pub fn with_deadline(deadline: Duration) -> Self {
+        Self::with_config(ApiConfig {
+            deadline,
+            ..ApiConfig::default()
+        })
+    }
+
+    pub fn with_config(config: ApiConfig) -> Self {
         let control = Arc::new(FakeControlPlane::new());
         let keys = Keys {
             full: "gob_full".into(),
@@ -47,39 +64,38 @@ impl InProcess {
             cluster: ClusterId(Uuid::now_v7()),
             admin: "admin".into(),
             key_hash: hash(&keys.full),
+            authority: Authority {
+                certificate: b"a certificate".to_vec(),
+                key: Sealed {
+                    key: KeyVersion(1),
+                    wrapped: Vec::new(),
+                    value: Vec::new(),
+                },
+            },
         };
         control.apply(Actor::System, bootstrap).expect("a bootstrap");
         let state = api::ControlPlane::local(&*control);
         let admin = state.accounts().next().expect("an account").clone();
         control.put(key("reader", &keys.read_only, admin.id, Scope::ReadOnly));
 
-        let other = AccountId(Uuid::now_v7());
-        let (project, at) = (ProjectId(Uuid::now_v7()), admin.created_at);
-        control.put(Account {
-            id: other,
-            name: "other".into(),
+        let create = |name: &str, password| Command::CreateAccount {
+            name: name.into(),
+            password,
             is_admin: false,
-            default_project: project,
-            created_at: at,
-        });
-        control.put(Project {
-            id: project,
-            account: other,
-            name: "Default".into(),
-            created_at: at,
-            updated_at: at,
-            revision: Revision(1),
-        });
+        };
+        control.apply(Actor::System, create("other", None)).expect("an account");
+        let password = Some(WEB_PASSWORD_HASH.clone());
+        control.apply(Actor::System, create(WEB_USER, password)).expect("an account");
+        let state = api::ControlPlane::local(&*control);
+        let other = state.account_by_name("other").expect("the account").id;
         control.put(key("other", &keys.other, other, Scope::Full));
         control.apply(Actor::System, join("one", 1, None)).expect("a node");
 
-        let config = ApiConfig {
-            deadline,
-            ..ApiConfig::default()
-        };
+        let sealer = Arc::new(FakeSealer::default());
         Self {
-            router: api::router(control.clone(), config),
+            router: api::router(control.clone(), sealer.clone(), config),
             control,
+            sealer,
             keys,
         }
     }
@@ -94,6 +110,7 @@ fn key(name: &str, key: &str, account: AccountId, scope: Scope) -> ApiKey {
         scope,
         created_at: Timestamp(0),
         expires_at: None,
+        last_used_at: None,
         revision: Revision(1),
     }
 }

@@ -191,7 +191,7 @@ pub async fn the_project_filter(api: &Api<'_>) {
     assert_eq!(count("project=").await, everything);
     assert_eq!(count("project=00000000-0000-4000-8000-000000000000").await, json!(0));
     for bad in ["x", "5", "not-a-uuid"] {
-        for collection in ["services", "domains", "routes"] {
+        for collection in ["services", "workers", "domains", "routes", "configs", "secrets"] {
             let got = api.get(&format!("/api/{collection}/?project={bad}")).await;
             got.is(400, json!({"project": ["Must be a valid UUID."]}));
         }

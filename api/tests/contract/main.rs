@@ -2,6 +2,9 @@
 //! this process as well as to a real cluster.
 
 mod bodies;
+mod cluster;
+mod conditions;
+mod configs;
 mod credentials;
 mod envelope;
 mod fake;
@@ -10,9 +13,16 @@ mod in_process;
 mod lists;
 mod over_http;
 mod resources;
+mod rollback;
+mod secrets;
+mod sessions;
+mod standing;
 mod target;
+mod throttling;
+mod users;
 mod values;
 mod weather;
+mod workers;
 
 /// Each case against a fresh control plane in memory: once straight into the router, once through a socket.
 macro_rules! cases {
@@ -81,6 +91,15 @@ cases! {
         containers,
         a_failed_request_changes_nothing,
     }
+    conditions {
+        an_object_is_changed_as_it_was_seen_or_not_at_all,
+        the_same_idempotency_key_gives_the_first_answer,
+        an_idempotency_key_is_for_one_request_of_one_account,
+    }
+    users {
+        an_admin_manages_accounts,
+        an_account_sees_and_changes_only_itself,
+    }
     ids {
         every_spelling_of_an_id,
         everything_else_is_not_found,
@@ -102,7 +121,35 @@ cases! {
         what_is_in_use_stays,
         projects,
         times_and_ids,
+    }
+    cluster {
         nodes_and_cluster,
         join_tokens,
+    }
+    workers {
+        workers,
+        they_are_no_services,
+        names_of_their_own,
+        their_deployments_and_replicas,
+    }
+    configs {
+        sets,
+        items,
+        keys_and_values,
+        keys_are_unique_within_their_set,
+        items_live_under_their_parent,
+        every_project_has_defaults,
+        what_is_used_stays,
+    }
+    secrets {
+        values_are_shown_to_those_who_ask_for_one,
+        keys_are_environment_names,
+        a_key_without_the_right_does_not_read_values,
+        an_item_is_made_once,
+    }
+    rollback {
+        an_earlier_revision_comes_back,
+        values_come_back_too,
+        how_it_is_asked_for,
     }
 }

@@ -1,32 +1,8 @@
 //! Each resource: its fields in order, its life, its rules.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::target::{Api, id};
-
-/// The text begins with these keys in this order.
-#[track_caller]
-fn keys_in_order(text: &str, keys: &[&str]) {
-    let mut at = 0;
-    for key in keys {
-        let quoted = format!("\"{key}\":");
-        match text[at..].find(&quoted) {
-            Some(found) => at += found + quoted.len(),
-            None => panic!("{key} is not where it belongs: {text}"),
-        }
-    }
-}
-
-fn moved_on(before: &Value, after: &Value) {
-    assert_eq!(
-        (&before["id"], &before["created_at"]),
-        (&after["id"], &after["created_at"])
-    );
-    assert!(
-        before["updated_at"].as_str() < after["updated_at"].as_str(),
-        "{before} {after}"
-    );
-}
+use crate::target::{Api, id, keys_in_order, moved_on};
 
 pub async fn services(api: &Api<'_>) {
     let name = api.name();
@@ -66,8 +42,9 @@ pub async fn services(api: &Api<'_>) {
         ("image", json!("nginx:1.25")),
         ("port", json!(80)),
         ("replicas_target", json!(1)),
-        ("config", json!(null)),
-        ("secret", json!(null)),
+        ("replicas_running", json!(0)),
+        ("status", json!("pending")),
+        ("deploy_successful", json!(false)),
         ("command", json!([])),
         ("args", json!([])),
         ("env", json!({})),
@@ -269,8 +246,14 @@ pub async fn domains(api: &Api<'_>) {
     let body = json!({"hostname": format!("{}.example.com", api.name()), "project": project["id"]}).to_string();
     let filed = api.post("/api/domains/", &body).await.ok(201);
     assert_eq!(filed["project"], project["id"]);
-    let same = json!({"project": project["id"]}).to_string();
-    api.patch(&format!("/api/domains/{}/", id(&filed)), &same).await.ok(200);
+    let other = json!({"project": made["project"]}).to_string();
+    let moved = api
+        .patch(&format!("/api/domains/{}/", id(&filed)), &other)
+        .await
+        .ok(200);
+    assert_eq!(moved["project"], made["project"]);
+    let back = json!({"project": project["id"]}).to_string();
+    api.patch(&format!("/api/domains/{}/", id(&filed)), &back).await.ok(200);
     let listed = api
         .get(&format!("/api/domains/?project={}", id(&project)))
         .await
@@ -390,68 +373,4 @@ pub async fn times_and_ids(api: &Api<'_>) {
             "{field} is no {kind}"
         );
     }
-}
-
-pub async fn nodes_and_cluster(api: &Api<'_>) {
-    let got = api.get("/api/nodes/").await;
-    keys_in_order(
-        &got.text(),
-        &[
-            "id",
-            "name",
-            "address",
-            "role",
-            "leader",
-            "version",
-            "state",
-            "schedulable",
-            "capacity",
-            "allocated",
-            "api_url",
-        ],
-    );
-    let node = got.ok(200)["results"][0].clone();
-    let target = format!("/api/nodes/{}/", node["id"]);
-    let off = api.patch(&target, r#"{"schedulable":"no","name":"x"}"#).await.ok(200);
-    assert_eq!((&off["schedulable"], &off["name"]), (&json!(false), &node["name"]));
-    assert_eq!(api.patch(&target, "").await.ok(200)["schedulable"], json!(false));
-    assert_eq!(
-        api.patch(&target, r#"{"schedulable":true}"#).await.ok(200)["schedulable"],
-        json!(true)
-    );
-    api.patch(&target, r#"{"schedulable":null}"#)
-        .await
-        .is(400, json!({"schedulable": ["This field may not be null."]}));
-    for bad in ["0", "999", "01", "-1", "x"] {
-        api.get(&format!("/api/nodes/{bad}/")).await.detail(404, "Not found.");
-    }
-    let got = api.get("/api/cluster/").await;
-    keys_in_order(
-        &got.text(),
-        &[
-            "id",
-            "healthy",
-            "term",
-            "leader",
-            "commit_index",
-            "applied_index",
-            "voters",
-            "learners",
-        ],
-    );
-    let cluster = got.ok(200);
-    assert_eq!(cluster["healthy"], json!(true));
-    for field in ["id", "name", "api_url"] {
-        assert!(!cluster["leader"][field].is_null(), "{field}");
-    }
-}
-
-pub async fn join_tokens(api: &Api<'_>) {
-    let made = api.post("/api/join-tokens/", "").await.ok(201);
-    let token = made["token"].as_str().expect("the token").to_owned();
-    assert!(token.starts_with("gobjoin_") && token.len() > 40, "{token}");
-    assert!(!api.get("/api/join-tokens/").await.text().contains(&token));
-    api.post("/api/join-tokens/", r#"{"ttl_seconds":60}"#).await.ok(201);
-    let low = json!({"ttl_seconds": ["Ensure this value is greater than or equal to 1."]});
-    api.post("/api/join-tokens/", r#"{"ttl_seconds":0}"#).await.is(400, low);
 }

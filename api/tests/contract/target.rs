@@ -158,6 +158,25 @@ impl<'a> Api<'a> {
         .ok(201)
     }
 
+    /// A new worker.
+    pub async fn worker(&self) -> Value {
+        let body = serde_json::json!({"name": self.name(), "image": "nginx:1.25"});
+        self.post("/api/workers/", &body.to_string()).await.ok(201)
+    }
+
+    /// A new config or secret: `kind` is `configs` or `secrets`.
+    pub async fn set(&self, kind: &str) -> Value {
+        let body = serde_json::json!({"name": self.name()});
+        self.post(&format!("/api/{kind}/"), &body.to_string()).await.ok(201)
+    }
+
+    /// A new item of one of them.
+    pub async fn item(&self, kind: &str, set: &Value, key: &str, value: &str) -> Value {
+        let body = serde_json::json!({"key": key, "value": value});
+        let items = format!("/api/{kind}/{}/items/", id(set));
+        self.post(&items, &body.to_string()).await.ok(201)
+    }
+
     /// A new domain.
     pub async fn domain(&self) -> Value {
         let name = self.name();
@@ -186,4 +205,30 @@ impl<'a> Api<'a> {
 #[track_caller]
 pub fn id(object: &Value) -> &str {
     object["id"].as_str().expect("an id")
+}
+
+/// The text begins with these keys in this order.
+#[track_caller]
+pub fn keys_in_order(text: &str, keys: &[&str]) {
+    let mut at = 0;
+    for key in keys {
+        let quoted = format!("\"{key}\":");
+        match text[at..].find(&quoted) {
+            Some(found) => at += found + quoted.len(),
+            None => panic!("{key} is not where it belongs: {text}"),
+        }
+    }
+}
+
+/// The same object, changed later.
+#[track_caller]
+pub fn moved_on(before: &Value, after: &Value) {
+    assert_eq!(
+        (&before["id"], &before["created_at"]),
+        (&after["id"], &after["created_at"])
+    );
+    assert!(
+        before["updated_at"].as_str() < after["updated_at"].as_str(),
+        "{before} {after}"
+    );
 }

@@ -5,26 +5,26 @@ use serde_json::{Value, json};
 use crate::target::{Api, id};
 
 /// One raw JSON value for one field, and what comes of it.
-struct Case {
+pub struct Case {
     sent: String,
     expected: Result<Value, Value>,
 }
 
-fn taken(sent: &str, answered: Value) -> Case {
+pub fn taken(sent: &str, answered: Value) -> Case {
     Case {
         sent: sent.into(),
         expected: Ok(answered),
     }
 }
 
-fn refused(sent: &str, text: &str) -> Case {
+pub fn refused(sent: &str, text: &str) -> Case {
     Case {
         sent: sent.into(),
         expected: Err(json!([text])),
     }
 }
 
-async fn run(api: &Api<'_>, target: &str, field: &str, cases: Vec<Case>) {
+pub async fn run(api: &Api<'_>, target: &str, field: &str, cases: Vec<Case>) {
     for case in cases {
         let got = api.patch(target, &format!("{{\"{field}\":{}}}", case.sent)).await;
         match case.expected {
@@ -54,9 +54,18 @@ pub async fn required_fields(api: &Api<'_>) {
     api.post("/api/domains/", "{}")
         .await
         .is(400, json!({"hostname": required}));
-    api.post("/api/projects/", "{}")
+    api.post("/api/workers/", "")
         .await
-        .is(400, json!({"name": required}));
+        .is(400, json!({"name": required, "image": required}));
+    for named in ["projects", "configs", "secrets"] {
+        let got = api.post(&format!("/api/{named}/"), "{}").await;
+        got.is(400, json!({"name": required}));
+    }
+    for kind in ["configs", "secrets"] {
+        let items = format!("/api/{kind}/{}/items/", id(&api.set(kind).await));
+        let got = api.post(&items, r#"{"key":null}"#).await;
+        got.is(400, json!({"key": ["This field may not be null."], "value": required}));
+    }
 }
 
 pub async fn every_failing_field_is_reported(api: &Api<'_>) {
@@ -271,6 +280,16 @@ pub async fn references(api: &Api<'_>) {
                 refused(&format!("\"{unknown}\""), &gone(unknown)),
                 refused(&format!("\"{own}\""), &gone(own)),
             ],
+        )
+        .await;
+    }
+    for (field, kind) in [("config", "configs"), ("secret", "secrets")] {
+        let set = api.set(kind).await;
+        run(
+            api,
+            &target,
+            field,
+            vec![taken(&format!("\"{}\"", id(&set).to_uppercase()), set["id"].clone())],
         )
         .await;
     }

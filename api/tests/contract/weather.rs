@@ -109,7 +109,7 @@ async fn a_join_token_lets_a_node_in() {
     );
 }
 
-fn replica(service: &serde_json::Value, deployment: &serde_json::Value, phase: Phase) -> Replica {
+pub fn replica(service: &serde_json::Value, deployment: &serde_json::Value, phase: Phase) -> Replica {
     let uuid = |value: &serde_json::Value| Uuid::parse_str(value["id"].as_str().unwrap()).unwrap();
     Replica {
         id: ReplicaId(Uuid::now_v7()),

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent::{
-    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, SuperviseConfig,
-    Supervisor, Wanted,
+    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, OpenError, Opener,
+    SuperviseConfig, Supervisor, Wanted,
 };
 use anyhow::{Context, Result, bail};
+use model::SecretValue;
 use proxy::ProxyHandle;
 use raft::Cluster;
+use storage::{Keyring, SealError, secret_context};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::adapters::{Drains, Reports};
 use crate::feeds;
@@ -32,6 +35,20 @@ impl Hosting {
     /// Containers go on, and so does containerd.
     pub(super) async fn stop(self) {
         self.agent.stop().await;
+    }
+}
+
+/// The agent's way to this node's keyring.
+struct Opens(Keyring);
+
+impl Opener for Opens {
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let context = secret_context(value.id.item.0, &value.key, value.id.version);
+        self.0.open(&context, &value.sealed).map_err(|error| match error {
+            SealError::Locked => OpenError::Locked,
+            SealError::UnknownKey(key) => OpenError::UnknownKey(key),
+            SealError::DoesNotOpen | SealError::TooLong | SealError::NoRandomness => OpenError::Damaged,
+        })
     }
 }
 
@@ -91,6 +108,7 @@ pub(super) async fn start(
         runtime_binary: None,
         logs: host.join("logs"),
         files: host.join("files"),
+        secrets: PathBuf::from(RUN_DIR).join(format!("secrets-{short}-{}", cluster.node_id())),
         insecure_registries: containers.insecure_registries.clone(),
     })?;
     runtime
@@ -119,6 +137,7 @@ pub(super) async fn start(
         wanted,
         Arc::new(reports),
         Arc::new(Drains(Arc::clone(proxy))),
+        Arc::new(Opens(cluster.keyring())),
     )
     .await
     .context("cannot prepare this host's container network")?;

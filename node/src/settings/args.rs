@@ -56,7 +56,7 @@ pub(crate) struct ServerArgs {
     /// The join token, from `goblins token create`
     #[arg(long, env = "GOBLINS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// Writes an hour that an account may make, or off [default: off]
+    /// Changes, and reads of secret values, that an account may make an hour, or off [default: 100]
     #[arg(long, env = "GOBLINS_API_RATE_LIMIT", value_name = "N|off")]
     pub(crate) api_rate_limit: Option<RateLimit>,
     /// Where the first node writes the first admin's API key, with mode 0600 [default: it is printed once]

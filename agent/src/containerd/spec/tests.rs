@@ -5,6 +5,7 @@ use model::{ByteCount, ContainerSpec, DeploymentId, Millicores, ReplicaId, Resou
 use uuid::Uuid;
 
 use super::*;
+use crate::secret::OpenSecret;
 
 fn request(container: ContainerSpec) -> RunRequest {
     RunRequest {
@@ -15,7 +16,7 @@ fn request(container: ContainerSpec) -> RunRequest {
         version: 3,
         spec: ServiceSpec {
             image: "app:1".to_owned(),
-            port: 8080,
+            port: Some(8080),
             replicas: 1,
             config: None,
             secret: None,
@@ -25,6 +26,7 @@ fn request(container: ContainerSpec) -> RunRequest {
             ("COLOUR".to_owned(), "config".to_owned()),
             ("SIZE".to_owned(), "config".to_owned()),
         ]),
+        secrets: Vec::new(),
         restarts: 0,
         node_name: "n1".to_owned(),
         address: Ipv4Addr::new(10, 213, 0, 5),
@@ -52,6 +54,7 @@ fn built(container: ContainerSpec, cgroup_v2: bool) -> Spec {
     let files = files();
     let around = Surroundings {
         files: &files,
+        secrets: None,
         cgroup: "/goblins/7".into(),
         cgroup_v2,
     };
@@ -107,6 +110,79 @@ fn later_settings_win_in_the_environment() {
 }
 
 #[test]
+fn a_worker_is_told_no_port() {
+    let files = files();
+    let around = Surroundings {
+        files: &files,
+        secrets: None,
+        cgroup: "/g".into(),
+        cgroup_v2: true,
+    };
+    let mut request = request(ContainerSpec::default());
+    request.spec.port = None;
+    let image: ImageConfig =
+        serde_json::from_str(r#"{"config":{"Entrypoint":["/app"]},"rootfs":{"diff_ids":["sha256:a"]}}"#).unwrap();
+    let spec = build(&request, &image, &around).unwrap();
+    let env = spec.process().as_ref().unwrap().env().clone().unwrap();
+    assert!(!env.iter().any(|it| it.starts_with("PORT=")), "{env:?}");
+}
+
+#[test]
+fn secrets_are_mounted_and_named_and_their_values_are_nowhere_in_the_description() {
+    let files = files();
+    let places = SecretPlaces {
+        files: "/run/goblins/secrets/7".as_ref(),
+        launcher: "/f/launcher".as_ref(),
+    };
+    let around = Surroundings {
+        files: &files,
+        secrets: Some(places),
+        cgroup: "/g".into(),
+        cgroup_v2: true,
+    };
+    let env = BTreeMap::from([("SIZE".to_owned(), "service".to_owned())]);
+    let mut request = request(ContainerSpec {
+        env,
+        ..ContainerSpec::default()
+    });
+    request.secrets = ["COLOUR", "SIZE", "TOKEN"]
+        .map(|key| OpenSecret {
+            key: key.to_owned(),
+            value: b"tweet-7f3a".to_vec().into(),
+        })
+        .into();
+    let spec = build(&request, &image(), &around).unwrap();
+    let process = spec.process().as_ref().unwrap();
+    let args = process.args().clone().unwrap();
+    assert_eq!(
+        args,
+        ["/run/goblins/launcher", "COLOUR", "TOKEN", "--", "/app", "serve"]
+    );
+    let env = process.env().clone().unwrap();
+    assert!(env.contains(&"SIZE=service".to_owned()), "{env:?}");
+    assert!(
+        !env.iter()
+            .any(|it| it.starts_with("COLOUR=") || it.starts_with("TOKEN=")),
+        "{env:?}"
+    );
+    let mounts = spec.mounts().clone().unwrap();
+    let mount = |inside: &str| mounts.iter().find(|it| it.destination() == Path::new(inside)).unwrap();
+    let secrets = mount("/run/secrets");
+    assert_eq!(secrets.source().as_deref(), Some(Path::new("/run/goblins/secrets/7")));
+    assert!(secrets.options().as_ref().unwrap().contains(&"ro".to_owned()));
+    assert!(
+        mount("/run/goblins/launcher")
+            .options()
+            .as_ref()
+            .unwrap()
+            .contains(&"ro".to_owned())
+    );
+    assert!(!serde_json::to_string(&spec).unwrap().contains("tweet-7f3a"));
+    let shown = format!("{request:?} {request:#?}");
+    assert!(shown.contains("TOKEN") && !shown.contains("tweet-7f3a"), "{shown}");
+}
+
+#[test]
 fn limits_become_cgroup_settings() {
     let resources = Resources {
         cpu_limit: Some(Millicores(250)),
@@ -150,6 +226,7 @@ fn an_image_without_a_program_is_refused_with_the_remedy() {
     let files = files();
     let around = Surroundings {
         files: &files,
+        secrets: None,
         cgroup: "/g".into(),
         cgroup_v2: true,
     };

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::{
-    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, NodeId, NodeView, Phase,
-    Replica, ReplicaId, ReplicaReport, Revision, ServiceId, ServiceSpec, Timestamp,
+    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, KeyVersion, NodeId,
+    NodeView, Phase, Replica, ReplicaId, ReplicaReport, Revision, Sealed, SecretItemId, SecretPin, SecretValue,
+    SecretValueId, ServiceId, ServiceSpec, Timestamp,
 };
 use planner::Limits;
 use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::network::{Attachment, Network, NetworkError};
-use crate::ports::{Drainer, ReportError, Reporter, Wanted};
+use crate::ports::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
 use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
 use crate::{Agent, AgentConfig};
 
@@ -39,6 +41,8 @@ struct State {
     networked: BTreeSet<ReplicaId>,
     log: Vec<String>,
     away: bool,
+    unopened: Option<OpenError>,
+    opened: usize,
 }
 
 impl FakeHost {
@@ -82,7 +86,8 @@ impl Runtime for FakeHost {
 
     async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError> {
         self.there()?;
-        self.note(format!("run {}", number(request.replica)));
+        let secrets: Vec<_> = request.secrets.iter().map(|it| format!(" with {}", it.key)).collect();
+        self.note(format!("run {}{}", number(request.replica), secrets.concat()));
         let listed = Listed {
             replica: request.replica,
             task: Task::Running,
@@ -163,6 +168,19 @@ impl Network for FakeHost {
 impl Drainer for FakeHost {
     async fn drain(&self, replica: ReplicaId, _: Duration) {
         self.note(format!("drain {}", number(replica)));
+    }
+}
+
+impl Opener for FakeHost {
+    fn open(&self, value: &SecretValue) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let mut state = self.state.lock().unwrap();
+        match state.unopened.clone() {
+            Some(error) => Err(error),
+            None => {
+                state.opened += 1;
+                Ok(Zeroizing::new(value.sealed.value.clone()))
+            }
+        }
     }
 }
 
@@ -252,6 +270,7 @@ impl World {
             wanted,
             cluster.clone(),
             host.clone(),
+            host.clone(),
         )
         .await
         .unwrap()
@@ -272,6 +291,46 @@ impl World {
             reports,
             agent,
         }
+    }
+
+    /// A worker with one secret.
+    pub(super) fn want_sealed(&self, n: u128, intent: Intent) {
+        let value = SecretValue {
+            id: SecretValueId {
+                item: SecretItemId(Uuid::from_u128(5)),
+                version: 1,
+            },
+            key: "TOKEN".to_owned(),
+            sealed: Sealed {
+                key: KeyVersion(1),
+                wrapped: Vec::new(),
+                value: b"tweet".to_vec(),
+            },
+        };
+        let mut it = assignment(n, intent);
+        let deployment = it.deployment.as_mut().unwrap();
+        deployment.spec.port = None;
+        deployment.secrets = vec![SecretPin {
+            item: value.id.item,
+            version: value.id.version,
+            key: value.key.clone(),
+        }];
+        it.secrets = vec![Arc::new(value)];
+        let view = Arc::new(NodeView {
+            assignments: vec![it],
+            ..NodeView::default()
+        });
+        self.cluster.wanted.send_replace(Wanted { view, may_start: true });
+    }
+
+    /// Nothing can be opened for this reason; `None` ends that.
+    pub(super) fn refuse_to_open(&self, why: Option<OpenError>) {
+        self.host.state.lock().unwrap().unopened = why;
+    }
+
+    /// How often a value was opened.
+    pub(super) fn opened(&self) -> usize {
+        self.host.state.lock().unwrap().opened
     }
 
     pub(super) fn want(&self, replicas: &[(u128, Intent)]) {
@@ -351,7 +410,7 @@ fn assignment(n: u128, intent: Intent) -> Assignment {
     };
     let spec = ServiceSpec {
         image: "app:1".to_owned(),
-        port: 9,
+        port: Some(9),
         replicas: 1,
         config: None,
         secret: None,
@@ -364,7 +423,7 @@ fn assignment(n: u128, intent: Intent) -> Assignment {
         version: 1,
         spec,
         config_snapshot: BTreeMap::new(),
-        secret_keys_snapshot: Vec::new(),
+        secrets: Vec::new(),
         status: DeploymentStatus::Pending,
         deployed_at: Timestamp(0),
         deployed_by: String::new(),
@@ -394,5 +453,6 @@ fn assignment(n: u128, intent: Intent) -> Assignment {
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
+        secrets: Vec::new(),
     }
 }

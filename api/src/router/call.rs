@@ -1,0 +1,104 @@
+//! A request that passed the checks up to its method.
+
+use std::cell::OnceCell;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use http::request::Parts;
+use model::{Actor, Charge, Command, Expect, Fingerprint, OperationId, State, Submission};
+use tokio::time::{Instant, timeout_at};
+
+use super::paths::Ids;
+use crate::auth::Asker;
+use crate::errors::ApiError;
+use crate::port::{ControlPlane, Sealer, Submitted};
+use crate::request::Query;
+use crate::resource::Realm;
+
+/// A request that passed the checks up to its method.
+pub struct Call<'a> {
+    pub control: Arc<dyn ControlPlane>,
+    pub sealer: Arc<dyn Sealer>,
+    pub parts: &'a Parts,
+    pub query: Query,
+    /// The ids in the path.
+    pub ids: Ids,
+    pub asker: Asker,
+    pub state: State,
+    pub deadline: Instant,
+    /// Under which id the request's command is proposed, unless the client has an idempotency key.
+    pub operation: OperationId,
+    /// What the request costs; goes with its first command.
+    pub charge: Mutex<Option<Charge>>,
+    /// See [`Realm::secret_bits`].
+    pub bits: OnceLock<[u8; 32]>,
+}
+
+/// How a command is proposed.
+pub struct Terms {
+    /// Under which id.
+    pub operation: OperationId,
+    /// What must not have changed.
+    pub expect: Option<Expect>,
+    /// What the client asked for under its idempotency key.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Call<'_> {
+    pub fn method(&self) -> &str {
+        self.parts.method.as_str()
+    }
+
+    /// The state that the request was read with.
+    pub fn realm(&self) -> Realm<'_> {
+        self.realm_of(&self.state, &self.terms())
+    }
+
+    /// Another state, for a command on these terms.
+    pub fn realm_of<'a>(&'a self, state: &'a State, terms: &Terms) -> Realm<'a> {
+        Realm {
+            state,
+            account: &self.asker.account,
+            now: self.control.now().max(state.now()),
+            parent: &self.ids.parent,
+            operation: terms.operation,
+            sealer: &*self.sealer,
+            is_promise: terms.fingerprint.is_some(),
+            bits: &self.bits,
+            control: &*self.control,
+            cluster: OnceCell::new(),
+        }
+    }
+
+    /// Without conditions.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            operation: self.operation,
+            expect: None,
+            fingerprint: None,
+        }
+    }
+
+    /// What the request costs, if that was not paid yet.
+    pub fn take_charge(&self) -> Option<Charge> {
+        self.charge.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Proposes a command for whoever asks, and waits for the result until the request's deadline.
+    pub async fn submit(&self, command: Command, terms: &Terms) -> Result<Submitted, ApiError> {
+        let submission = Submission {
+            operation: terms.operation,
+            actor: Actor::Account(self.asker.account.id),
+            expect: terms.expect,
+            charge: self.take_charge(),
+            fingerprint: terms.fingerprint,
+            command,
+        };
+        // The port keeps deadlines of its own and knows more; this one only makes sure that a client never hangs.
+        match timeout_at(self.deadline, self.control.submit(submission)).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(ApiError::OutcomeUnknown(
+                "The cluster did not answer in time; the change may or may not take effect.".to_owned(),
+            )),
+        }
+    }
+}
