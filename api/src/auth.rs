@@ -4,8 +4,8 @@ pub mod login;
 pub mod password;
 mod touches;
 
-use http::{HeaderMap, Method};
 use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, Method};
 use model::{Account, ApiKeyId, Scope, Session, State, Timestamp};
 use subtle::ConstantTimeEq as _;
 
@@ -256,9 +256,16 @@ mod tests {
     fn a_session_cookie_counts_where_no_key_is_sent() {
         let session = |text: &str| Ok(Credentials::Session(hash(text.as_bytes())));
         assert_eq!(read(&[("cookie", "a=b; sessionid=xyz; csrftoken=t")]), session("xyz"));
-        assert_eq!(read(&[("cookie", "sessionid=xyz"), ("x-api-key", "gob_a")]), key("gob_a"));
+        assert_eq!(
+            read(&[("cookie", "sessionid=xyz"), ("x-api-key", "gob_a")]),
+            key("gob_a")
+        );
         for nothing in ["", "sessionid=", "sessionid", "other=xyz"] {
-            assert_eq!(read(&[("cookie", nothing)]), Err(texts::NO_CREDENTIALS.into()), "{nothing}");
+            assert_eq!(
+                read(&[("cookie", nothing)]),
+                Err(texts::NO_CREDENTIALS.into()),
+                "{nothing}"
+            );
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 /// How much of something an account has in an hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RateLimit {
@@ -21,6 +23,8 @@ pub struct ApiConfig {
     pub secret_limit: RateLimit,
     /// Whether clients reach this through TLS, so that cookies must not travel without it.
     pub secure_cookies: bool,
+    /// Cancelled when the node stops: streams end then.
+    pub stop: CancellationToken,
     /// Bytes of a request body beyond which it is refused with 413.
     pub body_limit: usize,
     /// How long a request may take, reading its body included, before it is answered with 503.
@@ -33,6 +37,7 @@ impl Default for ApiConfig {
             rate_limit: RateLimit::Off,
             secret_limit: RateLimit::Off,
             secure_cookies: false,
+            stop: CancellationToken::new(),
             body_limit: 2 * 1024 * 1024,
             deadline: Duration::from_secs(10),
         }

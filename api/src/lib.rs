@@ -13,6 +13,7 @@ mod answer;
 mod auth;
 mod config;
 mod errors;
+mod events;
 pub mod fields;
 pub mod json;
 mod meter;

@@ -45,7 +45,11 @@ impl Meter {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
         let mut registry = Registry::default();
-        registry.register("goblins_api_requests", "Requests answered by the REST API", requests.clone());
+        registry.register(
+            "goblins_api_requests",
+            "Requests answered by the REST API",
+            requests.clone(),
+        );
         registry.register(
             "goblins_api_request_seconds",
             "Time from a request's head to its answer's",
@@ -67,7 +71,9 @@ impl Meter {
             status: class(status),
         };
         self.requests.get_or_create(&labels).inc();
-        self.seconds.get_or_create(&PathLabel { path }).observe(took.as_secs_f64());
+        self.seconds
+            .get_or_create(&PathLabel { path })
+            .observe(took.as_secs_f64());
     }
 
     /// All that was counted, and then `others`, as one text in the OpenMetrics format.
@@ -109,7 +115,10 @@ mod tests {
         let text = meter.text("goblins_others 1\n# EOF\n");
         let line = "goblins_api_requests_total{method=\"GET\",path=\"/api/services/{id}/\",status=\"2xx\"} 1\n";
         assert!(text.contains(line), "{text}");
-        assert!(text.contains("{method=\"other\",path=\"other\",status=\"4xx\"} 1\n"), "{text}");
+        assert!(
+            text.contains("{method=\"other\",path=\"other\",status=\"4xx\"} 1\n"),
+            "{text}"
+        );
         assert!(text.ends_with("goblins_others 1\n# EOF\n"), "{text}");
         assert_eq!(text.matches(END).count(), 1);
     }

@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::sync::OnceLock;
 
-use model::{Account, AccountId, Command, Key, Kind, Members, OperationId, Outcome, ProjectId, Revision, State, Timestamp};
+use model::{
+    Account, AccountId, Command, Key, Kind, Members, OperationId, Outcome, ProjectId, Revision, State, Timestamp,
+};
 use uuid::Uuid;
 
 use crate::errors::{ApiError, FieldErrors};
@@ -49,7 +51,8 @@ impl<'a> Realm<'a> {
             return Ok(*bits);
         }
         let bits = if self.is_promise {
-            self.sealer.derive("answer to an idempotent request", self.operation.0.as_bytes())?
+            self.sealer
+                .derive("answer to an idempotent request", self.operation.0.as_bytes())?
         } else {
             crate::auth::random_bits()?
         };

@@ -220,14 +220,15 @@ fn serve_api(
         RateLimit::Off => api::RateLimit::Off,
         RateLimit::PerHour(n) => api::RateLimit::PerHour(n),
     };
+    let stop = CancellationToken::new();
     let config = api::ApiConfig {
         rate_limit: limit,
         secret_limit: limit,
+        stop: stop.clone(),
         ..api::ApiConfig::default()
     };
     let sealer = Arc::new(Seals(cluster.keyring()));
     let router = api::router(Arc::new(Control(cluster.clone())), sealer, config);
-    let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
     (task, stop)

@@ -35,7 +35,10 @@ pub const FIELDS: &[Field<()>] = &[
     Field::required("password", TEXT, "The password.", |()| Out::Null),
 ];
 
-const TEXT: Shape = Shape::Text { max: 1024, blank: false };
+const TEXT: Shape = Shape::Text {
+    max: 1024,
+    blank: false,
+};
 
 /// Failed logins by user name, on this node.
 #[derive(Debug, Default)]
@@ -169,7 +172,9 @@ fn cookie(name: &'static str, value: String, http_only: bool, secure: bool) -> C
         .http_only(http_only)
         .secure(secure)
         .same_site(SameSite::Lax)
-        .max_age(cookie::time::Duration::seconds(i64::try_from(SESSION.as_secs()).unwrap_or(i64::MAX)))
+        .max_age(cookie::time::Duration::seconds(
+            i64::try_from(SESSION.as_secs()).unwrap_or(i64::MAX),
+        ))
         .build()
 }
 

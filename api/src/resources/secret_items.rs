@@ -161,7 +161,11 @@ impl Create for SecretItems {
 impl Update for SecretItems {
     /// A new key alone needs the old value too: the seal is bound to both.
     fn update(realm: &Realm<'_>, own: &SecretItem, mut values: Values) -> Result<Command, ApiError> {
-        let value = match values.text("value") {
+        let (value, key) = (values.text("value"), values.text("key"));
+        if value.is_none() && key.as_ref().is_none_or(|it| *it == own.key) {
+            return unchanged(realm, own);
+        }
+        let value = match value {
             Some(value) => Zeroizing::new(value),
             None => open(realm, own)?,
         };
@@ -169,9 +173,20 @@ impl Update for SecretItems {
             item: own.id,
             version: own.version + 1,
         };
-        let key = values.text("key").unwrap_or_else(|| own.key.clone());
+        let key = key.unwrap_or_else(|| own.key.clone());
         Ok(Command::UpdateSecretItem(sealed(realm, id, key, &value)?))
     }
+}
+
+/// The value stays as it is sealed: nothing is rolled out.
+fn unchanged(realm: &Realm<'_>, own: &SecretItem) -> Result<Command, ApiError> {
+    let value = realm.state.secret_value(own.value());
+    let value = value.ok_or_else(|| ApiError::Internal(format!("the value of item {} is not there", own.id)))?;
+    Ok(Command::UpdateSecretItem(SealedItem {
+        id: value.id,
+        key: own.key.clone(),
+        sealed: value.sealed.clone(),
+    }))
 }
 
 impl Delete for SecretItems {

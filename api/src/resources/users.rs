@@ -32,11 +32,16 @@ impl Resource for Users {
             },
             "At least 8 characters. Without one, only keys work.",
         ),
-        Field::optional("is_admin", Shape::Boolean, "Whether it manages the cluster; default false.", |v| {
-            v.is_admin.into()
-        }),
+        Field::optional(
+            "is_admin",
+            Shape::Boolean,
+            "Whether it manages the cluster; default false.",
+            |v| v.is_admin.into(),
+        ),
         Field::read_only("created_at", Shape::Time, "When it was made.", |v| v.created_at.into()),
-        Field::read_only("updated_at", Shape::Time, "When it was last changed.", |v| v.updated_at.into()),
+        Field::read_only("updated_at", Shape::Time, "When it was last changed.", |v| {
+            v.updated_at.into()
+        }),
     ];
 
     fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Account> {
@@ -67,7 +72,10 @@ impl Writable for Users {
     from_outcome!(Account);
 
     fn check(_realm: &Realm<'_>, values: &Values, _own: Option<&Account>, errors: &mut FieldErrors) {
-        if values.peek_text("password").is_some_and(|it| it.chars().count() < password::MIN) {
+        if values
+            .peek_text("password")
+            .is_some_and(|it| it.chars().count() < password::MIN)
+        {
             errors.add("password", [texts::too_short(password::MIN)]);
         }
     }

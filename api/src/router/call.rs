@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use http::request::Parts;
 use model::{Actor, Charge, Command, Expect, Fingerprint, OperationId, State, Submission};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::paths::Ids;
-use crate::auth::Asker;
+use crate::auth::{Asker, Credentials};
 use crate::errors::ApiError;
 use crate::port::{ControlPlane, Sealer, Submitted};
 use crate::request::Query;
@@ -23,6 +24,10 @@ pub struct Call<'a> {
     /// The ids in the path.
     pub ids: Ids,
     pub asker: Asker,
+    /// What the asker has shown; a stream looks at it again now and then.
+    pub credentials: Credentials,
+    /// Cancelled when this node stops: what has no end of its own ends then.
+    pub stop: CancellationToken,
     pub state: State,
     pub deadline: Instant,
     /// Under which id the request's command is proposed, unless the client has an idempotency key.
@@ -46,6 +51,11 @@ pub struct Terms {
 impl Call<'_> {
     pub fn method(&self) -> &str {
         self.parts.method.as_str()
+    }
+
+    /// Whether the client asks for a stream without an end.
+    pub fn follows(&self) -> bool {
+        follows(&self.query)
     }
 
     /// The state that the request was read with.
@@ -101,4 +111,9 @@ impl Call<'_> {
             )),
         }
     }
+}
+
+/// `?follow=1`
+pub fn follows(query: &Query) -> bool {
+    query.last("follow").is_some_and(|it| !["", "0", "false"].contains(&it))
 }

@@ -8,6 +8,7 @@ use super::paths::Endpoint;
 use crate::answer::Answer;
 use crate::auth::login;
 use crate::errors::ApiError;
+use crate::events;
 use crate::fields::show;
 use crate::request::Incoming;
 use crate::resource::{Create, Delete, Update};
@@ -62,8 +63,9 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
             show(cluster::FIELDS, &cluster::view(&call.realm())),
         )),
         Endpoint::JoinTokens => collection::<JoinTokens>(call, body).await,
+        Endpoint::Events => events::answer(call),
         // Answered before anybody is asked for credentials.
-        Endpoint::Login | Endpoint::Schema | Endpoint::Docs | Endpoint::Events => Err(ApiError::NotFound),
+        Endpoint::Login | Endpoint::Schema | Endpoint::Docs => Err(ApiError::NotFound),
     }
 }
 

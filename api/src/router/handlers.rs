@@ -68,11 +68,7 @@ fn promised(call: &Call<'_>, terms: &Terms) -> Result<Option<Outcome>, ApiError>
     before.result.clone().map(Some).map_err(ApiError::Rejected)
 }
 
-fn born<R: Create>(
-    realm: &Realm<'_>,
-    outcome: Outcome,
-    echo: Option<(&'static str, Out)>,
-) -> Result<Answer, ApiError> {
+fn born<R: Create>(realm: &Realm<'_>, outcome: Outcome, echo: Option<(&'static str, Out)>) -> Result<Answer, ApiError> {
     let nothing = || ApiError::Internal("a command that makes something answered without it".to_owned());
     let made = R::from_outcome(outcome).ok_or_else(nothing)?;
     let mut answer = shown::<R>(StatusCode::CREATED, R::newborn(realm, &made), &made);
@@ -145,10 +141,16 @@ pub async fn delete<R: Delete>(call: &Call<'_>) -> Result<Answer, ApiError> {
 
 /// Shows a value of a secret. That it was read is on record before it is shown.
 pub async fn reveal_secret(call: &Call<'_>) -> Result<Answer, ApiError> {
-    let item = find::<SecretItems>(&call.realm(), &call.ids.id)?.id;
     if call.asker.scope == Scope::NoSecretValues {
         return Err(ApiError::Forbidden);
     }
+    let item = {
+        let realm = call.realm();
+        let own = find::<SecretItems>(&realm, &call.ids.id)?;
+        // What cannot be shown anyway is neither recorded nor counted.
+        SecretItems::opened(&realm, own)?;
+        own.id
+    };
     let read = model::Command::RecordSecretRead(item);
     let done = call.submit(read, &call.terms()).await?;
     let realm = call.realm_of(&done.state, &call.terms());
@@ -176,7 +178,9 @@ pub async fn roll_back(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, A
         }
     };
     let Some(made) = rollback::made(outcome) else {
-        return Err(ApiError::Internal("a rollback answered without a deployment".to_owned()));
+        return Err(ApiError::Internal(
+            "a rollback answered without a deployment".to_owned(),
+        ));
     };
     let state = call.control.local();
     let realm = call.realm_of(&state, &terms);
@@ -188,7 +192,11 @@ pub async fn roll_back(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, A
 }
 
 fn require_parent<R: Resource>(realm: &Realm<'_>) -> Result<(), ApiError> {
-    if R::has_parent(realm) { Ok(()) } else { Err(ApiError::NotFound) }
+    if R::has_parent(realm) {
+        Ok(())
+    } else {
+        Err(ApiError::NotFound)
+    }
 }
 
 fn find<'a, R: Resource>(realm: &Realm<'a>, id: &str) -> Result<&'a R::Model, ApiError> {

@@ -97,7 +97,13 @@ fn order<R: Resource>(query: &Query) -> Order {
     let is_age = |at: usize| ["id", "created_at", "deployed_at", "at"].contains(&R::FIELDS[at].spec.name);
     match terms.first() {
         None => Order::Age,
-        Some((at, down)) if is_age(*at) => if *down { Order::Youth } else { Order::Age },
+        Some((at, down)) if is_age(*at) => {
+            if *down {
+                Order::Youth
+            } else {
+                Order::Age
+            }
+        }
         Some(_) => Order::By(terms),
     }
 }

@@ -98,7 +98,11 @@ pub static PATHS: &[Path] = &[
     path("/api/projects/{id}/", Endpoint::Project, OBJECT),
     path("/api/services/", Endpoint::Services, COLLECTION),
     path("/api/services/{id}/", Endpoint::Service, OBJECT),
-    path("/api/services/{parent}/deployments/", Endpoint::ServiceDeployments, READ),
+    path(
+        "/api/services/{parent}/deployments/",
+        Endpoint::ServiceDeployments,
+        READ,
+    ),
     path("/api/services/{parent}/replicas/", Endpoint::ServiceReplicas, READ),
     path("/api/workers/", Endpoint::Workers, COLLECTION),
     path("/api/workers/{id}/", Endpoint::Worker, OBJECT),

@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use model::{Charge, Command, OperationId, QuotaId, QuotaKind, Rejection, Scope, State};
 use tokio::time::{Instant, timeout_at};
 
-use super::call::Call;
+use super::call::{Call, follows};
 use super::paths::{Access, Endpoint, Path, Resolved, resolve};
 use super::{dispatch, probes};
 use crate::answer::{Answer, Style};
@@ -123,6 +123,8 @@ async fn answer(
         query,
         ids,
         asker,
+        credentials,
+        stop: api.config.stop.clone(),
         state,
         deadline,
         operation: OperationId(uuid::Uuid::now_v7()),
@@ -178,7 +180,7 @@ fn not_allowed(path: &Path, parts: &Parts) -> ApiError {
 
 /// A stream of events is no JSON, whatever the client accepts.
 fn takes_anything_else(path: &Path, query: &Query) -> bool {
-    path.endpoint == Endpoint::Events && query.last("follow").is_some_and(|it| !["", "0", "false"].contains(&it))
+    path.endpoint == Endpoint::Events && follows(query)
 }
 
 fn permit(path: &Path, asker: &auth::Asker, safe: bool) -> Result<(), ApiError> {
@@ -193,13 +195,7 @@ fn permit(path: &Path, asker: &auth::Asker, safe: bool) -> Result<(), ApiError> 
 
 /// What the request will cost; refused here if that cannot be paid. Paid with the request's command, which is where two
 /// racing requests are told apart.
-fn charge(
-    api: &Api,
-    path: &Path,
-    asker: &auth::Asker,
-    state: &State,
-    safe: bool,
-) -> Result<Option<Charge>, ApiError> {
+fn charge(api: &Api, path: &Path, asker: &auth::Asker, state: &State, safe: bool) -> Result<Option<Charge>, ApiError> {
     let kind = match (path.endpoint, safe) {
         (Endpoint::Logout, _) => return Ok(None),
         (_, false) => QuotaKind::Operations,

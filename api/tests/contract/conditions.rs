@@ -23,15 +23,23 @@ pub async fn an_object_is_changed_as_it_was_seen_or_not_at_all(api: &Api<'_>) {
     assert_eq!(changed.ok(200)["name"], name.as_str());
     assert_ne!(changed.header("etag"), Some(seen.as_str()));
     let late = "The object has changed since it was read. Read it again and retry.";
-    with(api, "PATCH", &path, ("if-match", &seen), &body).await.detail(412, late);
-    with(api, "PATCH", &path, ("if-match", &seen), "not json").await.detail(412, late);
-    with(api, "DELETE", &path, ("if-match", &seen), "").await.detail(412, late);
+    with(api, "PATCH", &path, ("if-match", &seen), &body)
+        .await
+        .detail(412, late);
+    with(api, "PATCH", &path, ("if-match", &seen), "not json")
+        .await
+        .detail(412, late);
+    with(api, "DELETE", &path, ("if-match", &seen), "")
+        .await
+        .detail(412, late);
     with(api, "PATCH", &path, ("if-match", "*"), "{}").await.ok(200);
     let now = api.get(&path).await.header("etag").expect("a tag").to_owned();
     let either = format!("{seen}, {now}");
     let gone = with(api, "DELETE", &path, ("if-match", &either), "").await;
     assert_eq!(gone.status.as_u16(), 204);
-    with(api, "DELETE", &path, ("if-match", &either), "").await.detail(404, "Not found.");
+    with(api, "DELETE", &path, ("if-match", &either), "")
+        .await
+        .detail(404, "Not found.");
 }
 
 pub async fn the_same_idempotency_key_gives_the_first_answer(api: &Api<'_>) {
@@ -45,7 +53,9 @@ pub async fn the_same_idempotency_key_gives_the_first_answer(api: &Api<'_>) {
     again.is(201, first.json());
     assert_eq!(again.header("etag"), first.header("etag"));
     assert_eq!(api.delete(&path).await.status.as_u16(), 204);
-    with(api, "POST", "/api/services/", promise, &body).await.is(201, first.json());
+    with(api, "POST", "/api/services/", promise, &body)
+        .await
+        .is(201, first.json());
 
     let promise = ("idempotency-key", api.name());
     let promise = (promise.0, promise.1.as_str());
@@ -64,16 +74,22 @@ pub async fn an_idempotency_key_is_for_one_request_of_one_account(api: &Api<'_>)
     let body = json!({ "name": name }).to_string();
     with(api, "POST", "/api/projects/", promise, &body).await.ok(201);
     let reused = "This idempotency key was used for another request. Take a new one.";
-    with(api, "POST", "/api/projects/", promise, r#"{"name":"other"}"#).await.detail(422, reused);
+    with(api, "POST", "/api/projects/", promise, r#"{"name":"other"}"#)
+        .await
+        .detail(422, reused);
     let hostname = json!({"hostname": name}).to_string();
-    with(api, "POST", "/api/domains/", promise, &hostname).await.detail(422, reused);
+    with(api, "POST", "/api/domains/", promise, &hostname)
+        .await
+        .detail(422, reused);
     let other = format!("Bearer {}", api.target.keys().other);
     let headers = [
         ("authorization", other.as_str()),
         ("content-type", "application/json"),
         promise,
     ];
-    api.raw("POST", "/api/projects/", &headers, body.as_bytes()).await.ok(201);
+    api.raw("POST", "/api/projects/", &headers, body.as_bytes())
+        .await
+        .ok(201);
     for bad in ["", &"x".repeat(256), "\u{e9}"] {
         let refused = with(api, "POST", "/api/projects/", ("idempotency-key", bad), "{}").await;
         let text = "An idempotency key has 1 to 255 visible ASCII characters.";

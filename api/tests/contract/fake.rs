@@ -4,13 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use api::{
-    ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable,
-};
+use api::{ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable};
 use async_trait::async_trait;
 use model::{
-    Actor, Change, Command, Envelope, KeyVersion, NodeId, OperationId, Revision, Sealed, SecretValue,
-    SecretValueId, State, Submission, Timestamp,
+    Actor, Change, Command, Envelope, KeyVersion, NodeId, OperationId, Revision, Sealed, SecretValue, SecretValueId,
+    State, Submission, Timestamp,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -205,7 +203,9 @@ impl Sealer for FakeSealer {
         if value.sealed.wrapped != place(value.id, &value.key) {
             return Err(SealError::Damaged(format!("the item {} does not open", value.key)));
         }
-        Ok(Zeroizing::new(String::from_utf8(turned(&value.sealed.value)).expect("text")))
+        Ok(Zeroizing::new(
+            String::from_utf8(turned(&value.sealed.value)).expect("text"),
+        ))
     }
 
     fn derive(&self, purpose: &str, input: &[u8]) -> Result<[u8; 32], SealError> {

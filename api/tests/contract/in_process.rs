@@ -7,7 +7,10 @@ use api::ApiConfig;
 use async_trait::async_trait;
 use axum::body::Body;
 use http_body_util::BodyExt as _;
-use model::{AccountId, Actor, ApiKey, ApiKeyId, Authority, Capacity, ClusterId, Command, KeyVersion, NodeDraft, PasswordHash, Revision, Scope, Sealed, Timestamp};
+use model::{
+    AccountId, Actor, ApiKey, ApiKeyId, Authority, Capacity, ClusterId, Command, KeyVersion, NodeDraft, PasswordHash,
+    Revision, Scope, Sealed, Timestamp,
+};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -24,7 +27,6 @@ static WEB_PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
     let hash = argon2::PasswordHasher::hash_password(&argon2::Argon2::default(), WEB_PASSWORD.as_bytes(), &salt);
     PasswordHash(hash.expect("a hash").to_string())
 });
-
 
 pub struct InProcess {
     pub control: Arc<FakeControlPlane>,
@@ -85,7 +87,9 @@ impl InProcess {
         };
         control.apply(Actor::System, create("other", None)).expect("an account");
         let password = Some(WEB_PASSWORD_HASH.clone());
-        control.apply(Actor::System, create(WEB_USER, password)).expect("an account");
+        control
+            .apply(Actor::System, create(WEB_USER, password))
+            .expect("an account");
         let state = api::ControlPlane::local(&*control);
         let other = state.account_by_name("other").expect("the account").id;
         control.put(key("other", &keys.other, other, Scope::Full));

@@ -19,7 +19,10 @@ fn limited() -> InProcess {
 #[track_caller]
 fn throttled(got: &Got) -> u64 {
     let seconds: u64 = got.header("retry-after").expect("a time").parse().expect("seconds");
-    got.detail(429, &format!("Request was throttled. Expected available in {seconds} seconds."));
+    got.detail(
+        429,
+        &format!("Request was throttled. Expected available in {seconds} seconds."),
+    );
     seconds
 }
 

@@ -50,7 +50,8 @@ pub(super) fn create(
 }
 
 pub(super) fn revoke(cx: &Context<'_>, id: ApiKeyId) -> Result<Decision, Rejection> {
-    match cx.state.api_key(id).filter(|it| cx.owns(it.account)) {
+    let is_admin = cx.require_admin().is_ok();
+    match cx.state.api_key(id).filter(|it| is_admin || cx.owns(it.account)) {
         Some(_) => Ok(Decision::done(vec![Change::Delete(Key::ApiKey(id))])),
         None => Err(Rejection::NotFound {
             kind: Kind::ApiKey,

@@ -72,6 +72,7 @@ pub(super) fn removal(cx: &Context<'_>, id: SecretId) -> Vec<Change> {
 
 pub(super) fn create_item(cx: &Context<'_>, id: SecretId, sealed: &SealedItem) -> Result<Decision, Rejection> {
     let secret = cx.secret(id)?;
+    require_kept_key(cx, sealed)?;
     // The node that sealed it drew the id; a value under another id or version would not open.
     if sealed.id.version != 1 || cx.state.secret_item(sealed.id.item).is_some() {
         return Err(Rejection::Stale);
@@ -94,6 +95,10 @@ pub(super) fn create_item(cx: &Context<'_>, id: SecretId, sealed: &SealedItem) -
 
 pub(super) fn update_item(cx: &Context<'_>, sealed: &SealedItem) -> Result<Decision, Rejection> {
     let before = cx.secret_item(sealed.id.item)?;
+    if sealed.id == before.value() && sealed.key == before.key {
+        return Ok(touch(cx, before));
+    }
+    require_kept_key(cx, sealed)?;
     if sealed.id.version != before.version + 1 {
         return Err(Rejection::Stale);
     }
@@ -110,6 +115,17 @@ pub(super) fn update_item(cx: &Context<'_>, sealed: &SealedItem) -> Result<Decis
     let mut decision = put_item(cx, cx.secret(before.secret)?, item, sealed);
     decision.changes.extend(unless_pinned(cx, before.value()));
     Ok(decision)
+}
+
+/// A change without anything changed.
+fn touch(cx: &Context<'_>, before: &SecretItem) -> Decision {
+    let item = SecretItem {
+        updated_at: cx.now,
+        revision: cx.revision,
+        ..before.clone()
+    };
+    let outcome = Outcome::Resource(Box::new(Resource::SecretItem(item.clone())));
+    Decision::new(vec![item.into()], outcome)
 }
 
 pub(super) fn delete_item(cx: &Context<'_>, id: SecretItemId) -> Result<Decision, Rejection> {
@@ -170,6 +186,15 @@ fn touched(cx: &Context<'_>, secret: &Secret) -> Secret {
         revision: cx.revision,
         ..secret.clone()
     }
+}
+
+/// What comes too late under a key that was given up meanwhile could never be opened.
+fn require_kept_key(cx: &Context<'_>, sealed: &SealedItem) -> Result<(), Rejection> {
+    let oldest = cx.state.cluster().map(|it| it.keyring.oldest);
+    if oldest.is_some_and(|it| sealed.sealed.key < it) {
+        return Err(Rejection::Stale);
+    }
+    Ok(())
 }
 
 fn require_free_key(cx: &Context<'_>, secret: SecretId, key: &str) -> Result<(), Rejection> {

@@ -45,12 +45,18 @@ pub const OF_SERVICES: [Field<View>; 20] = [
     Field::read_only("status", Shape::Choice(ServiceStatus::WORDS), "How it stands.", |v| {
         v.standing.status.word().into()
     }),
-    Field::optional_or_null("config", Shape::Reference(Kind::Config), "Its config.", |v| {
-        Out::or_null(v.service.spec.config.map(|id| id.0))
-    }),
-    Field::optional_or_null("secret", Shape::Reference(Kind::Secret), "Its secret.", |v| {
-        Out::or_null(v.service.spec.secret.map(|id| id.0))
-    }),
+    Field::optional_or_null(
+        "config",
+        Shape::Reference(Kind::Config),
+        "Its config. Default: its project's.",
+        |v| Out::or_null(v.service.spec.config.map(|id| id.0)),
+    ),
+    Field::optional_or_null(
+        "secret",
+        Shape::Reference(Kind::Secret),
+        "Its secret. Default: its project's.",
+        |v| Out::or_null(v.service.spec.secret.map(|id| id.0)),
+    ),
     Field::read_only(
         "deploy_successful",
         Shape::Boolean,

@@ -199,3 +199,18 @@ fn what_is_used_stays_and_defaults_go_with_their_project() {
     log.admin(Command::DeleteProject(project)).expect("deleted");
     assert_eq!((log.state.configs().count(), log.state.secrets().count()), (1, 1));
 }
+
+#[test]
+fn an_item_that_is_set_to_what_it_is_begins_no_rollout() {
+    let mut log = Log::new();
+    let (_, secret) = defaults(&log);
+    log.admin(Command::CreateSecretItem(secret, seal(1, 1, "PW", "a")))
+        .expect("made");
+    let service = log.service("web");
+    let before = log.state.secret_items().next().expect("there").clone();
+    log.admin(Command::UpdateSecretItem(seal(1, 1, "PW", "a")))
+        .expect("touched");
+    let after = log.state.secret_items().next().expect("there").clone();
+    assert!(after.updated_at > before.updated_at && after.version == 1);
+    assert!(log.state.service(service.id).expect("there").item_change.is_none());
+}
