@@ -8,9 +8,9 @@ use uuid::Uuid;
 use crate::{
     AccountId, AccountPatch, ApiKeyId, Authority, ClusterId, ConfigDraft, ConfigId, ConfigItemId, ConfigItemPatch,
     ConfigPatch, DeploymentId, DeploymentStatus, DomainDraft, DomainId, DomainPatch, Generation, KeyVersion, NodeDraft,
-    NodeId, PasswordHash, Phase, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId, Revision, RouteDraft,
-    RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId, ServiceDraft, ServiceId,
-    ServicePatch, SessionId, Timestamp,
+    NodeId, NodePatch, PasswordHash, Phase, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId, Revision,
+    RouteDraft, RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId, ServiceDraft,
+    ServiceId, ServicePatch, SessionId, Timestamp,
 };
 
 /// One step of a plan for one service. A plan leaves no choices to whoever carries it out.
@@ -204,8 +204,8 @@ pub enum Command {
     MarkNodeDown(NodeId, Generation),
     /// The leader's verdict that a node that was down renews its lease again.
     MarkNodeUp(NodeId, Generation),
-    /// Whether new replicas may be placed on a node.
-    SetSchedulable(NodeId, bool),
+    /// Say what a node is to be used for.
+    UpdateNode(NodeId, NodePatch),
     /// Take a node out of the cluster for good. One that is up must have been emptied first.
     RemoveNode(NodeId),
     /// Seal new values with this key, which a majority of the nodes holds already.

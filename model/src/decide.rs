@@ -116,7 +116,7 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::StartNode(id, draft) => node::start(cx, *id, draft),
         Command::MarkNodeDown(id, lease) => node::mark_down(cx, *id, *lease),
         Command::MarkNodeUp(id, lease) => node::mark_up(cx, *id, *lease),
-        Command::SetSchedulable(id, schedulable) => node::set_schedulable(cx, *id, *schedulable),
+        Command::UpdateNode(id, patch) => node::update(cx, *id, *patch),
         Command::RemoveNode(id) => node::remove(cx, *id),
         Command::RotateKey(to) => keyring::rotate(cx, *to),
         Command::Rewrap(values) => keyring::rewrap(cx, values),

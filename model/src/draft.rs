@@ -136,6 +136,15 @@ pub struct AccountPatch {
     pub is_admin: Option<bool>,
 }
 
+/// What an admin changes of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePatch {
+    /// Whether new replicas may be placed on it.
+    pub schedulable: Option<bool>,
+    /// Whether its replicas are to move to other nodes.
+    pub draining: Option<bool>,
+}
+
 /// Where a sealed value lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SealedAt {

@@ -27,8 +27,8 @@ pub use change::{Change, Key, Resource};
 pub use command::{Command, PlanAction, ReplicaReport};
 pub use decide::{Decision, decide, entry_changes};
 pub use draft::{
-    AccountPatch, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, ProjectDraft,
-    ProjectPatch, RouteDraft, RoutePatch, SealedAt, SealedItem, ServiceDraft, ServicePatch,
+    AccountPatch, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, NodePatch,
+    ProjectDraft, ProjectPatch, RouteDraft, RoutePatch, SealedAt, SealedItem, ServiceDraft, ServicePatch,
 };
 pub use envelope::{Actor, Charge, Envelope, Expect, Fingerprint, Submission};
 pub use fresh::uuid as fresh_uuid;

@@ -14,6 +14,8 @@ pub enum Obstacle {
     Down,
     /// It takes no new replicas.
     Unschedulable,
+    /// It is being drained.
+    Draining,
     /// It runs no containers.
     NoAgent,
     /// Too little CPU is free for the reservation.
@@ -85,6 +87,8 @@ fn obstacle(node: &Node, loads: &Loads, deployment: &Deployment) -> Option<Obsta
         Some(Obstacle::Down)
     } else if !node.runs_agent {
         Some(Obstacle::NoAgent)
+    } else if node.draining {
+        Some(Obstacle::Draining)
     } else if !node.schedulable {
         Some(Obstacle::Unschedulable)
     } else if cpu + needs.cpu_reservation.0 > node.capacity.cpu.0 {
@@ -102,6 +106,7 @@ impl std::fmt::Display for Obstacle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Down => "is down",
+            Self::Draining => "is being drained (draining is true)",
             Self::Unschedulable => "takes no new replicas (schedulable is false)",
             Self::NoAgent => "runs no containers (started with --no-agent)",
             Self::Cpu => "has too little CPU free for the reservation",

@@ -49,7 +49,7 @@ struct Situation<'a> {
     target: &'a Deployment,
     /// Wanted replicas that run the target's spec, on nodes that are up.
     current: Vec<&'a Replica>,
-    /// Wanted replicas of other specs, on nodes that are up.
+    /// Wanted replicas of other specs, or on nodes that are being drained, on nodes that are up.
     old: Vec<&'a Replica>,
     /// Wanted replicas on nodes that are down or gone.
     lost: Vec<&'a Replica>,
@@ -63,7 +63,11 @@ impl<'a> Situation<'a> {
         let is_up = |it: &&Replica| state.node(it.node).is_some_and(Node::is_up);
         let wanted = state.replicas_of(id).filter(|it| it.intent == Intent::Run);
         let (here, lost): (Vec<_>, Vec<_>) = wanted.partition(is_up);
-        let (current, old) = here.into_iter().partition(|it| runs_spec_of(state, it, target));
+        // What is on a node that is being drained serves until others do.
+        let stays = |it: &&Replica| state.node(it.node).is_some_and(|node| !node.draining);
+        let (current, old) = here
+            .into_iter()
+            .partition(|it| runs_spec_of(state, it, target) && stays(it));
         Some(Self {
             state,
             trouble: service.trouble.as_ref(),

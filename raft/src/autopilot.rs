@@ -51,10 +51,14 @@ pub(crate) async fn run(core: Arc<Core>) {
 /// What is to be done next, if anything.
 fn look(core: &Core) -> Option<Step> {
     let metrics = core.raft.metrics().borrow_watched().clone();
-    // One change at a time: the last one must be committed, and have left its joint phase.
+    // One change at a time: the last one must be committed.
     let membership = metrics.membership_config.membership();
-    if metrics.membership_config != metrics.committed_membership_config || membership.get_joint_config().len() != 1 {
+    if metrics.membership_config != metrics.committed_membership_config {
         return None;
+    }
+    // A leader before this one was lost between the two halves of a change; the second is this one's to do.
+    if let Some(step) = plan::unfinished(membership.get_joint_config()) {
+        return Some(step);
     }
     let state = core.published.state();
     let wanted: BTreeMap<u64, Peer> = state
@@ -72,7 +76,7 @@ fn look(core: &Core) -> Option<Step> {
     // Not heard of since this node leads: silent for as long as it leads.
     let silent = |id: u64| silence.by_node.get(&id).copied().unwrap_or(silence.all);
     let was_heard = |id: u64| silence.by_node.get(&id).is_some_and(|it| *it < HEALTHY);
-    let is_resting = |id: u64| state.node(NodeId(id)).is_none_or(|it| !it.schedulable);
+    let is_resting = |id: u64| state.node(NodeId(id)).is_none_or(|it| !it.schedulable || it.draining);
     let candidates = membership.learner_ids().map(|id| Candidate {
         id,
         is_healthy: was_heard(id),

@@ -1,7 +1,7 @@
 //! `/api/nodes/`
 
 use model::{
-    ByteCount, Capacity, Command, Intent, Key, Members, Millicores, Node, NodeId, NodeStatus, ProjectId, Revision,
+    ByteCount, Capacity, Command, Intent, Key, Members, Millicores, Node, NodeId, NodePatch, NodeStatus, ProjectId, Revision,
 };
 
 use super::TEXT;
@@ -58,6 +58,12 @@ impl Resource for Nodes {
             Shape::Boolean,
             "Whether new replicas may be placed on it.",
             |v| v.node.schedulable.into(),
+        ),
+        Field::optional(
+            "draining",
+            Shape::Boolean,
+            "Whether its replicas move to other nodes; it is empty when `allocated.replicas` is 0.",
+            |v| v.node.draining.into(),
         ),
         Field::read_only("capacity", CAPACITY, "What it can give.", |v| capacity(v.node.capacity)),
         Field::read_only("allocated", CAPACITY, "What of that is promised.", |v| {
@@ -140,10 +146,11 @@ impl Writable for Nodes {
 
 impl Update for Nodes {
     fn update(_realm: &Realm<'_>, own: &Node, mut values: Values) -> Result<Command, ApiError> {
-        Ok(Command::SetSchedulable(
-            own.id,
-            values.boolean("schedulable").unwrap_or(own.schedulable),
-        ))
+        let patch = NodePatch {
+            schedulable: values.boolean("schedulable"),
+            draining: values.boolean("draining"),
+        };
+        Ok(Command::UpdateNode(own.id, patch))
     }
 }
 

@@ -17,6 +17,7 @@ pub async fn nodes_and_cluster(api: &Api<'_>) {
             "version",
             "state",
             "schedulable",
+            "draining",
             "capacity",
             "allocated",
             "api_url",
@@ -31,6 +32,9 @@ pub async fn nodes_and_cluster(api: &Api<'_>) {
         api.patch(&target, r#"{"schedulable":true}"#).await.ok(200)["schedulable"],
         json!(true)
     );
+    assert_eq!(api.patch(&target, r#"{"draining":true}"#).await.ok(200)["draining"], json!(true));
+    let back = api.patch(&target, r#"{"draining":false}"#).await.ok(200);
+    assert_eq!((&back["draining"], &back["schedulable"]), (&json!(false), &json!(true)));
     api.patch(&target, r#"{"schedulable":null}"#)
         .await
         .is(400, json!({"schedulable": ["This field may not be null."]}));

@@ -157,7 +157,7 @@ fn node(state: &State, it: &Node) -> Option<Told> {
     let verb = match (before, it.is_up()) {
         (None, _) => Verb::Created,
         (Some(old), up) if old.is_up() != up => [Verb::Down, Verb::Up][usize::from(up)],
-        (Some(old), _) if old.schedulable != it.schedulable => Verb::Updated,
+        (Some(old), _) if (old.schedulable, old.draining) != (it.schedulable, it.draining) => Verb::Updated,
         (Some(_), _) => return None,
     };
     Some(Told {

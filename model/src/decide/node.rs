@@ -1,7 +1,9 @@
 //! Nodes: joining, starting, and the leader's verdicts on them.
 
 use super::{Context, Decision};
-use crate::{Change, Cluster, Generation, Key, Kind, Node, NodeDraft, NodeId, NodeStatus, Outcome, Rejection};
+use crate::{
+    Change, Cluster, Generation, Key, Kind, Node, NodeDraft, NodeId, NodePatch, NodeStatus, Outcome, Rejection,
+};
 
 pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeDraft) -> Result<Decision, Rejection> {
     cx.require_system()?;
@@ -31,6 +33,7 @@ pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeD
         status: NodeStatus::Up,
         lease: Generation(1),
         schedulable: true,
+        draining: false,
         capacity: draft.capacity,
         joined_at: cx.now,
         changed_at: cx.now,
@@ -90,12 +93,14 @@ pub(super) fn remove(cx: &Context<'_>, id: NodeId) -> Result<Decision, Rejection
     Ok(Decision::done(changes))
 }
 
-pub(super) fn set_schedulable(cx: &Context<'_>, id: NodeId, schedulable: bool) -> Result<Decision, Rejection> {
+pub(super) fn update(cx: &Context<'_>, id: NodeId, patch: NodePatch) -> Result<Decision, Rejection> {
     cx.require_admin()?;
+    let before = find(cx, id)?;
     let node = Node {
-        schedulable,
+        schedulable: patch.schedulable.unwrap_or(before.schedulable),
+        draining: patch.draining.unwrap_or(before.draining),
         revision: cx.revision,
-        ..find(cx, id)?.clone()
+        ..before.clone()
     };
     let outcome = Outcome::Resource(Box::new(crate::Resource::Node(node.clone())));
     Ok(Decision::new(vec![node.into()], outcome))

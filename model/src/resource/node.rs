@@ -52,6 +52,8 @@ pub struct Node {
     pub lease: Generation,
     /// Whether new replicas may be placed on it.
     pub schedulable: bool,
+    /// Whether its replicas are to move to other nodes, for as long as this is set.
+    pub draining: bool,
     /// What it can give.
     pub capacity: Capacity,
     /// When it joined.

@@ -302,7 +302,9 @@ proptest! {
                     cluster.down(node);
                     settle(&mut cluster, id);
                     cluster.up(node);
-                    cluster.system(Command::SetSchedulable(NodeId(node), true)).expect("an admin may");
+                    cluster
+                        .system(Command::UpdateNode(NodeId(node), model::NodePatch::default()))
+                        .expect("an admin may");
                 }
             }
             settle(&mut cluster, id);
@@ -335,4 +337,29 @@ fn changed_items_begin_one_rollout_once_they_have_come_to_rest() {
     let later = cluster.now.after(QUIET);
     let plan = plan_service(&cluster.state, id, &mut None, later);
     assert_eq!(plan.actions, [PlanAction::Redeploy]);
+}
+
+#[test]
+fn a_node_that_is_drained_is_emptied_without_a_gap() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 3, ContainerSpec::default());
+    for _ in 0..4 {
+        cluster.plan(id);
+        cluster.hosts_obey();
+    }
+    assert_eq!(cluster.serving(id).len(), 3);
+    let drain = model::NodePatch {
+        draining: Some(true),
+        ..model::NodePatch::default()
+    };
+    cluster
+        .system(Command::UpdateNode(NodeId(2), drain))
+        .expect("an admin may");
+    for _ in 0..8 {
+        cluster.plan(id);
+        cluster.hosts_obey();
+        assert!(cluster.serving(id).len() >= 3, "others serve before it stops");
+    }
+    assert!(!cluster.serving(id).contains(&2), "{:?}", cluster.serving(id));
+    assert_eq!(cluster.state.replicas_on(NodeId(2)).count(), 0);
 }

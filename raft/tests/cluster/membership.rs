@@ -16,19 +16,18 @@ fn learners(cluster: &Cluster) -> Vec<u64> {
     cluster.status().learners.iter().map(|it| it.id.0).collect()
 }
 
-/// A cluster of this many nodes.
+/// A cluster of this many nodes, of which the first three vote.
 async fn cluster_of(cast: &mut Cast, nodes: usize) -> Vec<Cluster> {
     let one = cast.found().await;
     let token = token(&one).await;
     let mut all = vec![one.clone()];
-    for _ in 1..nodes {
+    while all.len() < nodes {
         all.push(cast.join(&one, &token).await.expect("it is let in"));
+        if all.len() == 3 {
+            eventually("three voters", || voters(&one) == [1, 2, 3]).await;
+        }
     }
-    let wanted = if nodes < 3 { 1 } else { 3 };
-    eventually("its voters", || {
-        voters(&one).len() == wanted && voters(&one).len() + learners(&one).len() == nodes
-    })
-    .await;
+    eventually("all members", || voters(&one).len() + learners(&one).len() == nodes).await;
     all
 }
 
@@ -147,8 +146,12 @@ fn leadership_is_transferred_on_request_and_by_a_leader_that_is_to_rest() {
 
         // Nothing more is to run on the leader: it leads no longer.
         let term = nodes[0].status().term;
+        let resting = model::NodePatch {
+            schedulable: Some(false),
+            ..model::NodePatch::default()
+        };
         nodes[0]
-            .submit(actor, Command::SetSchedulable(led, false))
+            .submit(actor, Command::UpdateNode(led, resting))
             .await
             .expect("an admin may do that");
         eventually("another leader", || {

@@ -57,7 +57,10 @@ fn an_allowance_counts_what_was_decided_and_not_what_it_refused() {
     let mut later = third;
     later.at = Timestamp(later.at.0 + 3_600_000_000);
     log.apply(&later).expect("the same operation, an hour later");
-    let mut system = log.envelope(Actor::System, Command::SetSchedulable(NodeId(1), true));
+    let mut system = log.envelope(
+        Actor::System,
+        Command::UpdateNode(NodeId(1), crate::NodePatch::default()),
+    );
     system.submission.charge = charge;
     assert!(
         matches!(log.apply(&system), Err(Rejection::NotFound { .. })),
