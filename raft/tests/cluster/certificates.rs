@@ -32,6 +32,7 @@ fn a_new_node_says_nothing_to_the_wrong_cluster() {
             reason.contains("not the cluster that the token was made for"),
             "{reason}"
         );
+        assert_eq!(reason.matches("so nothing was sent").count(), 1, "{reason}");
 
         // Something that takes whatever it is told.
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
