@@ -59,6 +59,7 @@ pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<Ad
             Err(status) if status.code() == tonic::Code::InvalidArgument => {
                 return Err(failed(status.message().to_owned()));
             }
+            Err(status) if transport::is_quarrel(&status) => return Err(failed(transport::describe(&status))),
             Err(status) => transport::describe(&status),
         };
         link.reset();

@@ -6,6 +6,7 @@ mod incoming;
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -219,15 +220,30 @@ pub(crate) fn never_sent(status: &Status) -> bool {
     false
 }
 
-/// What to tell of a failed call.
-pub(crate) fn describe(status: &Status) -> String {
-    let mut text = status.message().to_owned();
+/// Whether the other end is not who it should be, which trying again does not change.
+pub(crate) fn is_quarrel(status: &Status) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = status.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        if error.downcast_ref::<io::Error>().is_some_and(dial::is_quarrel) {
+            return true;
+        }
         cause = error.source();
     }
-    text
+    false
+}
+
+/// What to tell of a failed call: each cause once, because the layers in between repeat what is below them.
+pub(crate) fn describe(status: &Status) -> String {
+    let mut parts = vec![status.message().to_owned()];
+    let mut cause: Option<&(dyn Error + 'static)> = status.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !parts.iter().any(|part| part.contains(&text)) && text != "transport error" {
+            parts.push(text);
+        }
+        cause = error.source();
+    }
+    parts.join(": ")
 }
 
 #[cfg(test)]

@@ -125,14 +125,30 @@ impl Keyring {
     /// The same value with its data key under the current key; `None` if it is there already. The value's own bytes stay
     /// the same, and are not opened.
     pub fn rewrap(&self, context: &[u8], sealed: &Sealed) -> Result<Option<Sealed>, SealError> {
+        self.rewrap_to(self.ring().current, context, sealed)
+    }
+
+    /// Like [`rewrap`](Self::rewrap), under a key that need not be the current one.
+    pub fn rewrap_to(
+        &self,
+        version: KeyVersion,
+        context: &[u8],
+        sealed: &Sealed,
+    ) -> Result<Option<Sealed>, SealError> {
         let ring = self.ring();
         let old = key(&ring, sealed.key)?;
-        if sealed.key == ring.current {
+        if sealed.key == version {
             return Ok(None);
         }
-        let new = (ring.current, key(&ring, ring.current)?);
+        let new = (version, key(&ring, version)?);
         let nonce = aead::random().ok_or(SealError::NoRandomness)?;
         seal::rewrap(old, new, context, sealed, nonce).map(Some)
+    }
+
+    /// The same on two nodes only if they have the same key under this version. Tells nothing else of the key.
+    pub fn fingerprint(&self, version: KeyVersion) -> Result<[u8; 32], SealError> {
+        let ring = self.ring();
+        Ok(ring::derive_from(key(&ring, version)?, "fingerprint of a cluster key, version 1", &[]))
     }
 
     /// A subkey of the cluster, the same on all nodes, after every rotation, and also while the keyring is locked: a

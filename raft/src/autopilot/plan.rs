@@ -57,6 +57,15 @@ pub(super) enum Step {
     HandOver(u64),
 }
 
+/// The second half of a change of which only the first was made: until then both the old voters and the new ones have to
+/// agree to everything.
+pub(super) fn unfinished(configs: &[BTreeSet<u64>]) -> Option<Step> {
+    match configs {
+        [_, .., new] => Some(Step::SetVoters(new.clone())),
+        _ => None,
+    }
+}
+
 /// The next step towards a membership of all nodes, in which as many failures can be survived as the healthy ones allow.
 pub(super) fn next(view: &View) -> Option<Step> {
     for (id, peer) in &view.wanted {

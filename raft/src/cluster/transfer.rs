@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use model::NodeId;
+use openraft::async_runtime::WatchReceiver;
 use thiserror::Error;
 
 use super::Core;
@@ -94,6 +95,11 @@ impl Core {
         if !self.is_alive(to) {
             return refused(format!("node {to} has not been heard of lately"));
         }
+        // In the middle of a change the old voters are still needed, perhaps just the one that goes.
+        let settled = tokio::time::timeout(LIMIT, self.settled()).await;
+        if !settled.unwrap_or(false) {
+            return Err(TransferError::Unavailable("the voters are being changed".to_owned()));
+        }
         if let Err(error) = self.raft.trigger().transfer_leader(to.0).await {
             return Err(TransferError::Unavailable(error.to_string()));
         }
@@ -104,6 +110,26 @@ impl Core {
             Err(_) => Err(TransferError::Unavailable(format!(
                 "node {to} did not take over in time"
             ))),
+        }
+    }
+
+    /// Waits until no change of the membership is under way. False if this node has stopped.
+    async fn settled(&self) -> bool {
+        let mut metrics = self.raft.metrics();
+        loop {
+            let (now, committed) = {
+                let metrics = metrics.borrow_and_update();
+                (
+                    metrics.membership_config.clone(),
+                    metrics.committed_membership_config.clone(),
+                )
+            };
+            if now == committed && now.membership().get_joint_config().len() == 1 {
+                return true;
+            }
+            if metrics.changed().await.is_err() {
+                return false;
+            }
         }
     }
 

@@ -75,18 +75,22 @@ async fn open(uri: &Uri, whom: &Whom) -> io::Result<TlsStream<TcpStream>> {
         Ok(Err(error)) => {
             let reason = explain(&error);
             // A host that is off is nothing to tell; one that is taken for somebody else is.
-            let is_quarrel = error.get_ref().is_some_and(|it| it.is::<rustls::Error>());
             if let Whom::Member(_, node, complaints) = whom
-                && is_quarrel
+                && is_quarrel(&error)
                 && complaints.is_due()
             {
                 tracing::warn!(%node, address, reason, "no connection to a peer");
             }
-            Err(io::Error::new(error.kind(), format!("{address}: {reason}")))
+            Err(io::Error::new(error.kind(), reason))
         }
         Err(_) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("{address}: the TLS handshake did not end in time"),
+            "the TLS handshake did not end in time",
         )),
     }
+}
+
+/// Whether a connection was given up because of what the other end has shown; not because of the network.
+pub(super) fn is_quarrel(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
 }

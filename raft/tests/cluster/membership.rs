@@ -51,7 +51,8 @@ fn a_dead_voter_gives_its_place_to_a_learner_and_does_not_take_it_back() {
         let stopped = Instant::now();
         nodes[1].stop().await;
         eventually("the learner's vote", || voters(one) == [1, 3, 4]).await;
-        assert!(stopped.elapsed() >= grace, "a restart must not cost a vote");
+        // Its last sign of life may have come a little before.
+        assert!(stopped.elapsed() >= grace / 2, "a restart must not cost a vote");
         assert_eq!(learners(one), [2]);
         // With it the cluster survives the loss of one more.
         nodes[2].stop().await;

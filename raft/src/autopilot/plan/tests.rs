@@ -58,6 +58,13 @@ fn the_number_of_voters_is_always_odd() {
 }
 
 #[test]
+fn a_change_that_was_begun_is_finished() {
+    let (old, new) = (BTreeSet::from([1]), BTreeSet::from([1, 2, 3]));
+    assert_eq!(unfinished(&[old.clone(), new.clone()]), Some(Step::SetVoters(new)));
+    assert_eq!(unfinished(&[old]), None);
+}
+
+#[test]
 fn nodes_that_are_ill_or_behind_get_no_vote() {
     let mut ill = view(3, 1);
     ill.candidates[0].is_healthy = false;
