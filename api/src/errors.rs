@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::answer::Answer;
 use crate::output::Out;
-use crate::port::{SealError, SubmitError, Unavailable};
+use crate::port::{KeyringFault, SealError, SubmitError, Unavailable};
 use crate::texts;
 
 /// Texts under the names of the fields they are about.
@@ -94,6 +94,9 @@ pub enum ApiError {
     /// A value of a secret cannot be sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The keyring does not do what it was asked.
+    #[error(transparent)]
+    Keyring(#[from] KeyringFault),
     /// The path does not know the method.
     #[error("method {method} not allowed")]
     MethodNotAllowed {
@@ -169,7 +172,11 @@ impl ApiError {
             Self::CsrfFailed(text) => Answer::detail(StatusCode::FORBIDDEN, text),
             Self::Throttled(seconds) => throttled(seconds),
             Self::PreconditionFailed => Answer::detail(StatusCode::PRECONDITION_FAILED, texts::PRECONDITION_FAILED),
-            Self::Seal(error @ SealError::Locked) => coded(StatusCode::SERVICE_UNAVAILABLE, &error, "keyring_locked"),
+            Self::Seal(error @ SealError::Locked) => locked(&error),
+            Self::Seal(error @ SealError::Missing(_)) => {
+                Answer::detail(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).with(RETRY_AFTER, "1")
+            }
+            Self::Keyring(fault) => keyring(fault),
             Self::Seal(error @ SealError::Damaged(_)) => {
                 coded(StatusCode::INTERNAL_SERVER_ERROR, &error, "secret_unreadable")
             }
@@ -200,6 +207,27 @@ impl ApiError {
 
 fn throttled(seconds: u32) -> Answer {
     Answer::detail(StatusCode::TOO_MANY_REQUESTS, texts::throttled(seconds)).with(RETRY_AFTER, seconds.to_string())
+}
+
+/// Somebody has to give the passphrase: soon is not worth asking again.
+fn locked(error: &dyn std::error::Error) -> Answer {
+    coded(StatusCode::SERVICE_UNAVAILABLE, error, "keyring_locked").with(RETRY_AFTER, "30")
+}
+
+fn keyring(fault: KeyringFault) -> Answer {
+    let invalid = |text: String| ApiError::Invalid(FieldErrors::one("passphrase", text)).into_answer();
+    match fault {
+        KeyringFault::Locked => locked(&fault),
+        KeyringFault::WrongPassphrase { .. } | KeyringFault::BadPassphrase(_) => invalid(fault.to_string()),
+        KeyringFault::TooManyAttempts { wait_seconds } => throttled(u32::try_from(wait_seconds).unwrap_or(u32::MAX)),
+        KeyringFault::NoPassphrase => Answer::detail(StatusCode::BAD_REQUEST, fault.to_string()),
+        KeyringFault::UnderWay(_) => Answer::detail(StatusCode::CONFLICT, fault.to_string()),
+        KeyringFault::Missing(_) => {
+            Answer::detail(StatusCode::SERVICE_UNAVAILABLE, fault.to_string()).with(RETRY_AFTER, "5")
+        }
+        KeyringFault::Submit(error) => ApiError::from(error).into_answer(),
+        KeyringFault::Failed(why) => ApiError::Internal(why).into_answer(),
+    }
 }
 
 /// With a code that has a page in `docs/errors/`.

@@ -12,6 +12,7 @@
 mod answer;
 mod auth;
 mod config;
+mod docs;
 mod errors;
 mod events;
 pub mod fields;
@@ -24,6 +25,7 @@ mod resource;
 mod resources;
 mod router;
 mod scalars;
+mod schema;
 pub mod texts;
 pub mod view;
 
@@ -31,6 +33,7 @@ pub use config::{ApiConfig, RateLimit};
 pub use errors::FieldErrors;
 pub use output::Out;
 pub use port::{
-    ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable,
+    ClusterView, ControlPlane, KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings, MemberView, Readiness,
+    SealError, Sealer, SubmitError, Submitted, Unavailable,
 };
 pub use router::router;

@@ -1,10 +1,14 @@
 //! What the API needs from the rest of the node.
 
+mod keyring;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use keyring::{KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings};
 use model::{
-    NodeId, OperationId, Outcome, Rejection, Revision, Sealed, SecretValue, SecretValueId, State, Submission, Timestamp,
+    KeyVersion, NodeId, OperationId, Outcome, Rejection, Revision, Sealed, SecretValue, SecretValueId, State,
+    Submission, Timestamp,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -44,9 +48,15 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// What this node measures, in the OpenMetrics text format.
     fn metrics(&self) -> String;
+
+    /// The keys of all nodes, where there are any.
+    fn keyrings(&self) -> Option<&dyn Keyrings> {
+        None
+    }
 }
 
 /// Seals and opens the values of secrets on this node.
+#[async_trait]
 pub trait Sealer: Send + Sync + 'static {
     /// Seals a value, bound to item, version and key.
     ///
@@ -59,6 +69,10 @@ pub trait Sealer: Send + Sync + 'static {
     /// # Errors
     /// See [`SealError`].
     fn open(&self, value: &SecretValue) -> Result<Zeroizing<String>, SealError>;
+
+    /// Waits, not for long, for a key that has not reached this node yet. Whether it has come shows when a value is
+    /// opened with it.
+    async fn obtain(&self, _key: KeyVersion) {}
 
     /// 32 bytes that only nodes of this cluster can compute, the same on each: for answers that must be the same when
     /// they are given again.
@@ -74,6 +88,9 @@ pub enum SealError {
     /// This node waits for the passphrase.
     #[error("this node's keyring is locked; unlock it with `goblins keyring unlock`")]
     Locked,
+    /// The key that the value is under has not reached this node yet.
+    #[error("this node waits for version {0} of the cluster key, which the other nodes have: ask again")]
+    Missing(KeyVersion),
     /// The value does not open: it was altered, or sealed for another place, or its key is not here.
     #[error("{0}")]
     Damaged(String),

@@ -9,6 +9,7 @@ mod domains;
 pub mod events;
 mod items;
 mod join_tokens;
+pub mod keyring;
 mod nodes;
 mod projects;
 mod replicas;

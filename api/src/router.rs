@@ -4,6 +4,7 @@ pub mod call;
 mod condition;
 mod dispatch;
 mod handlers;
+mod keyring;
 pub mod list;
 pub mod paths;
 mod pipeline;

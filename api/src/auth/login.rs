@@ -7,16 +7,17 @@ use std::time::Duration;
 use cookie::{Cookie, SameSite};
 use http::StatusCode;
 use http::header::SET_COOKIE;
-use model::{Account, Actor, Command, OperationId, Scope, Submission, Timestamp};
+use model::{Account, Actor, Command, Kind, OperationId, Scope, Submission, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{CSRF_COOKIE, Proof, SESSION_COOKIE, hash, new_secret, password};
 use crate::answer::Answer;
 use crate::errors::{ApiError, FieldErrors};
-use crate::fields::{Field, Lookup, Mode, Shape, check};
+use crate::fields::{Field, Lookup, Mode, Shape, check, show};
 use crate::output::Out;
 use crate::port::ControlPlane;
 use crate::request::Incoming;
+use crate::resources::scope_word;
 use crate::router::call::Call;
 use crate::texts;
 
@@ -74,7 +75,7 @@ impl Failures {
 struct Nothing;
 
 impl Lookup for Nothing {
-    fn exists(&self, _: model::Kind, _: uuid::Uuid) -> bool {
+    fn exists(&self, _: Kind, _: uuid::Uuid) -> bool {
         false
     }
 }
@@ -122,7 +123,7 @@ pub async fn login(
     let operation = OperationId(uuid::Uuid::now_v7());
     let actor = Actor::Account(account.id);
     control.submit(Submission::new(operation, actor, command)).await?;
-    let answer = Answer::json(StatusCode::OK, shown(&account, Scope::Full, "session"));
+    let answer = shown(&account, Scope::Full, "session");
     Ok(answer
         .with(SET_COOKIE, cookie(SESSION_COOKIE, session, true, secure).to_string())
         .with(SET_COOKIE, cookie(CSRF_COOKIE, csrf, false, secure).to_string()))
@@ -152,18 +153,50 @@ pub fn me(call: &Call<'_>) -> Answer {
         Proof::Key(_) => "api_key",
         Proof::Session(_) => "session",
     };
-    Answer::json(StatusCode::OK, shown(&call.asker.account, call.asker.scope, via))
+    shown(&call.asker.account, call.asker.scope, via)
 }
 
-fn shown(account: &Account, scope: Scope, via: &str) -> Out {
-    Out::object([
-        ("id", account.id.0.into()),
-        ("username", (&account.name).into()),
-        ("is_admin", account.is_admin.into()),
-        ("default_project", account.default_project.0.into()),
-        ("scope", crate::resources::scope_word(scope).into()),
-        ("authenticated_by", via.into()),
-    ])
+/// Somebody, as they are shown to themselves.
+pub struct Me {
+    account: Account,
+    scope: Scope,
+    via: &'static str,
+}
+
+/// What is shown to somebody of themselves.
+pub const ME: &[Field<Me>] = &[
+    Field::read_only("id", Shape::Id, "The account's id.", |v| v.account.id.0.into()),
+    Field::read_only("username", TEXT, "The user name.", |v| (&v.account.name).into()),
+    Field::read_only("is_admin", Shape::Boolean, "Whether it manages the cluster.", |v| {
+        v.account.is_admin.into()
+    }),
+    Field::read_only(
+        "default_project",
+        Shape::Reference(Kind::Project),
+        "Where resources go that name no project.",
+        |v| v.account.default_project.0.into(),
+    ),
+    Field::read_only(
+        "scope",
+        Shape::Choice(&["full", "read_only", "no_secret_values"]),
+        "What the credentials may be used for.",
+        |v| scope_word(v.scope).into(),
+    ),
+    Field::read_only(
+        "authenticated_by",
+        Shape::Choice(&["api_key", "session"]),
+        "What was shown.",
+        |v| v.via.into(),
+    ),
+];
+
+fn shown(account: &Account, scope: Scope, via: &'static str) -> Answer {
+    let me = Me {
+        account: account.clone(),
+        scope,
+        via,
+    };
+    Answer::json(StatusCode::OK, show(ME, &me))
 }
 
 fn cookie(name: &'static str, value: String, http_only: bool, secure: bool) -> Cookie<'static> {

@@ -1,7 +1,8 @@
 //! `/api/nodes/`
 
 use model::{
-    ByteCount, Capacity, Command, Intent, Key, Members, Millicores, Node, NodeId, NodePatch, NodeStatus, ProjectId, Revision,
+    ByteCount, Capacity, Command, Intent, Key, Members, Millicores, Node, NodeId, NodePatch, NodeStatus, ProjectId,
+    Revision,
 };
 
 use super::TEXT;

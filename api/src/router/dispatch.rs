@@ -4,11 +4,11 @@ use http::StatusCode;
 
 use super::call::Call;
 use super::handlers::{create, delete, list_all, retrieve, reveal_secret, roll_back, update};
+use super::keyring;
 use super::paths::Endpoint;
 use crate::answer::Answer;
 use crate::auth::login;
 use crate::errors::ApiError;
-use crate::events;
 use crate::fields::show;
 use crate::request::Incoming;
 use crate::resource::{Create, Delete, Update};
@@ -16,6 +16,7 @@ use crate::resources::{
     ApiKeys, ConfigItems, Configs, Deployments, Domains, JoinTokens, Nodes, Projects, Replicas, Routes, SecretItems,
     Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster,
 };
+use crate::{docs, events, schema};
 
 /// Answers the call.
 ///
@@ -63,6 +64,11 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
             show(cluster::FIELDS, &cluster::view(&call.realm())),
         )),
         Endpoint::JoinTokens => collection::<JoinTokens>(call, body).await,
+        Endpoint::Keyring => keyring::show(call).await,
+        Endpoint::KeyringRotate => keyring::rotate(call).await,
+        Endpoint::KeyringLock => keyring::lock(call, body).await,
+        Endpoint::KeyringUnlock => keyring::unlock(call, body).await,
+        Endpoint::KeyringRemoveLock => keyring::remove_lock(call, body).await,
         Endpoint::Events => events::answer(call),
         // Answered before anybody is asked for credentials.
         Endpoint::Login | Endpoint::Schema | Endpoint::Docs => Err(ApiError::NotFound),
@@ -72,6 +78,8 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
 /// Answers what anybody may ask; `None` if the endpoint is not of that kind.
 pub fn open(endpoint: Endpoint) -> Option<Answer> {
     match endpoint {
+        Endpoint::Schema => Some(schema::answer()),
+        Endpoint::Docs => Some(docs::answer()),
         _ => None,
     }
 }

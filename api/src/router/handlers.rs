@@ -144,6 +144,14 @@ pub async fn reveal_secret(call: &Call<'_>) -> Result<Answer, ApiError> {
     if call.asker.scope == Scope::NoSecretValues {
         return Err(ApiError::Forbidden);
     }
+    let key = {
+        let realm = call.realm();
+        let own = find::<SecretItems>(&realm, &call.ids.id)?;
+        realm.state.secret_value(own.value()).map(|it| it.sealed.key)
+    };
+    if let Some(key) = key {
+        call.sealer.obtain(key).await;
+    }
     let item = {
         let realm = call.realm();
         let own = find::<SecretItems>(&realm, &call.ids.id)?;

@@ -32,7 +32,10 @@ pub async fn nodes_and_cluster(api: &Api<'_>) {
         api.patch(&target, r#"{"schedulable":true}"#).await.ok(200)["schedulable"],
         json!(true)
     );
-    assert_eq!(api.patch(&target, r#"{"draining":true}"#).await.ok(200)["draining"], json!(true));
+    assert_eq!(
+        api.patch(&target, r#"{"draining":true}"#).await.ok(200)["draining"],
+        json!(true)
+    );
     let back = api.patch(&target, r#"{"draining":false}"#).await.ok(200);
     assert_eq!((&back["draining"], &back["schedulable"]), (&json!(false), &json!(true)));
     api.patch(&target, r#"{"schedulable":null}"#)

@@ -14,6 +14,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::keyring::FakeKeyrings;
+
 /// What goes wrong, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
@@ -27,6 +29,7 @@ pub enum Weather {
 }
 
 pub struct FakeControlPlane {
+    pub keyrings: FakeKeyrings,
     state: watch::Sender<State>,
     clock: AtomicU64,
     weather: Mutex<Weather>,
@@ -35,6 +38,7 @@ pub struct FakeControlPlane {
 impl FakeControlPlane {
     pub fn new() -> Self {
         Self {
+            keyrings: FakeKeyrings::default(),
             state: watch::Sender::new(State::default()),
             clock: AtomicU64::new(1_728_986_400_000_000),
             weather: Mutex::new(Weather::Fine),
@@ -158,6 +162,10 @@ impl ControlPlane for FakeControlPlane {
             Weather::Fine | Weather::Fog => Readiness::Ready,
             Weather::NoQuorum | Weather::Silence => Readiness::Waiting("a quorum of voters".into()),
         }
+    }
+
+    fn keyrings(&self) -> Option<&dyn api::Keyrings> {
+        Some(&self.keyrings)
     }
 
     fn metrics(&self) -> String {

@@ -14,6 +14,7 @@ mod events;
 mod fake;
 mod ids;
 mod in_process;
+mod keyring;
 mod lists;
 mod over_http;
 mod resources;

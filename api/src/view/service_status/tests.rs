@@ -87,6 +87,7 @@ fn node(status: NodeStatus) -> Node {
         status,
         lease: Generation(0),
         schedulable: true,
+        draining: false,
         capacity: Capacity::default(),
         joined_at: Timestamp(0),
         changed_at: Timestamp(0),
