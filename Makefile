@@ -53,6 +53,18 @@ bench: deps ## The figures of the demo, with the release profile (needs root)
 	$(CARGO) build --locked --release -p node -p chaos
 	$(CARGO_TARGET_DIR)/release/chaos bench
 
+.PHONY: chaos
+chaos: build ## Breaks clusters for CHAOS_SECONDS (600), from seed CHAOS_SEED (1) on, and judges what clients saw (needs root)
+	@scripts/chaos
+
+.PHONY: bench-api
+bench-api: deps ## Requests/s of the REST API on one and three nodes, beside etcd (release profile, needs root)
+	@scripts/bench api
+
+.PHONY: bench-raft
+bench-raft: deps ## Writes, reads, memory and the loss of a leader on three nodes, beside etcd (needs root)
+	@scripts/bench raft
+
 .PHONY: clean
 clean: ## Removes what was built and cached
 	@if [ -x $(BIN)/chaos ] && [ "$$(id -u)" = 0 ]; then $(BIN)/chaos demo-stop; fi

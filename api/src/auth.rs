@@ -269,6 +269,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_header_breaks_the_reading_of_credentials(bytes in proptest::collection::vec(0x20_u8..=0xff, 0..80)) {
+            for name in ["authorization", "x-api-key", "cookie"] {
+                let Ok(value) = http::HeaderValue::from_bytes(&bytes) else { continue };
+                let mut headers = HeaderMap::new();
+                headers.insert(name, value);
+                let _ = credentials(&headers);
+                let _ = crate::request::negotiate(&headers);
+            }
+        }
+    }
+
     #[test]
     fn secrets_differ_and_name_their_kind() {
         let (a, b) = (new_secret("gob_").unwrap(), new_secret("gob_").unwrap());

@@ -240,6 +240,7 @@ fn responses() -> Out {
         ("Status404", detail("Not there, or not yours.")),
         ("Status406", detail("Only JSON is answered.")),
         ("Status408", detail("The body did not arrive in time.")),
+        ("Status409", detail("Something else is under way.")),
         ("Status412", detail("The object has changed.")),
         ("Status413", detail("The body is too large.")),
         ("Status415", detail("Only JSON is taken.")),

@@ -72,6 +72,8 @@ pub struct Options {
     pub insecure_registries: Vec<String>,
     /// Further flags, the same for every node.
     pub flags: Vec<String>,
+    /// Variables of the daemon on each host.
+    pub environment: BTreeMap<u8, Vec<(String, String)>>,
 }
 
 /// One daemon a host. Dropping it stops nothing: the lab ends its hosts' processes.
@@ -152,6 +154,9 @@ impl Cluster {
             if let Some(value) = std::env::var_os(name) {
                 program = program.env(name, value);
             }
+        }
+        for (name, value) in self.options.environment.get(&host).into_iter().flatten() {
+            program = program.env(name, value);
         }
         let daemon = lab.spawn(host, &program)?;
         self.daemons.insert(host, daemon);

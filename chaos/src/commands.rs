@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod lab;
+mod run;
 
 /// The demo of Goblins, and labs by hand.
 #[derive(Debug, Parser)]
@@ -20,8 +22,10 @@ enum Command {
     Demo,
     /// Stops and removes what `demo` started, also after one that failed half way.
     DemoStop,
-    /// Runs the demo's steps for their figures alone, and removes everything.
-    Bench,
+    /// Figures: of the demo's steps, or of the control plane against etcd.
+    Bench(bench::BenchCommand),
+    /// Breaks a cluster by a seed while clients use it, and judges whether it kept its promises.
+    Run(run::RunCommand),
     /// Hosts without anything on them, or with a cluster.
     #[command(subcommand)]
     Lab(lab::LabCommand),
@@ -38,7 +42,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Demo => chaos::demo::run().map_err(anyhow::Error::from),
         Command::DemoStop => chaos::demo::stop().map_err(anyhow::Error::from),
-        Command::Bench => chaos::demo::bench().map_err(anyhow::Error::from),
+        Command::Bench(command) => bench::run(command),
+        Command::Run(command) => run::run(command),
         Command::Lab(command) => lab::run(command),
         Command::HostInit { name } => chaos::lab::init::run(&name).map_err(anyhow::Error::from),
     };

@@ -67,6 +67,14 @@ impl ProcessId {
         Some(kibibytes * 1024)
     }
 
+    /// Its parent, if it still runs.
+    pub fn parent(self) -> Option<Self> {
+        if !self.alive() {
+            return None;
+        }
+        Self::of(fields(self.pid)?.get(1)?.parse().ok()?)
+    }
+
     /// Its first child, if it has one.
     pub fn first_child(self) -> Option<Self> {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid)).ok()?;
@@ -76,11 +84,16 @@ impl ProcessId {
 
 /// Start time and state letter of a process.
 fn stat(pid: i32) -> Option<(u64, char)> {
+    let fields = fields(pid)?;
+    Some((fields.get(19)?.parse().ok()?, fields.first()?.chars().next()?))
+}
+
+/// What follows the name in `/proc/PID/stat`.
+fn fields(pid: i32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may itself hold spaces and parentheses.
     let (_, fields) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    Some((fields.get(19)?.parse().ok()?, fields.first()?.chars().next()?))
+    Some(fields.split_whitespace().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -93,6 +106,7 @@ mod tests {
         let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
         let id = ProcessId::of(child.id().cast_signed()).unwrap();
         assert!(id.alive() && id.resident_bytes().is_some());
+        assert_eq!(id.parent(), ProcessId::own());
         let recycled = ProcessId {
             started: id.started + 1,
             ..id

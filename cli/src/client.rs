@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
@@ -40,11 +41,20 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        self.ask(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        self.ask(Method::DELETE, path, None).await.map(drop)
+    }
+
     /// Every object of a list, over all its pages.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
+        let joint = if path.contains('?') { '&' } else { '?' };
         for page in 1.. {
-            let answer = self.get(&format!("{path}?page={page}")).await?;
+            let answer = self.get(&format!("{path}{joint}page={page}")).await?;
             let results = answer["results"]
                 .as_array()
                 .with_context(|| format!("{path} answered no list"))?;
@@ -72,6 +82,8 @@ impl Client {
             )
         })?;
         let status = answer.status();
+        let again = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
+        let again = again.map(|it| format!(" (ask again in {it} s)")).unwrap_or_default();
         let text = answer
             .text()
             .await
@@ -80,14 +92,50 @@ impl Client {
             bail!("{} does not accept this API key ({})", self.base, detail(&text));
         }
         if !status.is_success() {
-            bail!("{url} answered {status}: {}", detail(&text));
+            bail!("{url} answered {status}: {}{again}", detail(&text));
+        }
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
         }
         serde_json::from_str(&text).with_context(|| format!("{url} answered something that is not JSON"))
     }
 }
 
+/// What an answer says of what went wrong: its detail, or what it says of each field.
 fn detail(text: &str) -> String {
     let json: Option<Value> = serde_json::from_str(text).ok();
-    let detail = json.and_then(|it| it["detail"].as_str().map(ToOwned::to_owned));
-    detail.unwrap_or_else(|| text.chars().take(500).collect())
+    match &json {
+        Some(Value::Object(members)) => match members.get("detail").and_then(Value::as_str) {
+            Some(detail) => detail.to_owned(),
+            None => fields(members),
+        },
+        _ => text.chars().take(500).collect(),
+    }
+}
+
+fn fields(members: &serde_json::Map<String, Value>) -> String {
+    let said = members.iter().map(|(name, texts)| {
+        let texts = texts.as_array().into_iter().flatten();
+        let texts: Vec<_> = texts.filter_map(Value::as_str).collect();
+        match name.as_str() {
+            "non_field_errors" => texts.join(" "),
+            name => format!("{name}: {}", texts.join(" ")),
+        }
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_fields() {
+        assert_eq!(detail(r#"{"detail": "Not found."}"#), "Not found.");
+        assert_eq!(
+            detail(r#"{"passphrase": ["Too short."], "non_field_errors": ["No."]}"#),
+            "No.; passphrase: Too short."
+        );
+        assert_eq!(detail("<html>"), "<html>");
+    }
 }

@@ -6,7 +6,10 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::client::Client;
-use crate::{status, token};
+use crate::keyring::KeyringCommand;
+use crate::node::NodeCommand;
+use crate::secret::SecretCommand;
+use crate::{keyring, node, secret, status, token};
 
 /// How clients find the cluster and show who they are.
 #[derive(Clone, Debug, Args)]
@@ -39,6 +42,15 @@ pub enum Command {
     /// Tokens that let hosts join
     #[command(subcommand)]
     Token(TokenCommand),
+    /// The keys that all secrets are sealed with, and the passphrase that guards them
+    #[command(subcommand)]
+    Keyring(KeyringCommand),
+    /// Secrets and their items
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// The cluster's nodes
+    #[command(subcommand)]
+    Node(NodeCommand),
 }
 
 /// What can be done with join tokens.
@@ -68,11 +80,15 @@ pub fn run(command: Command) -> Result<()> {
         match command {
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
             Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
+            Command::Keyring(command) => keyring::run(command).await,
+            Command::Secret(command) => secret::run(command).await,
+            Command::Node(command) => node::run(command).await,
         }
     })
 }
 
-fn client(connection: Connection) -> Result<Client> {
+/// A client for these flags.
+pub(crate) fn client(connection: Connection) -> Result<Client> {
     match connection.key {
         Some(key) => Client::new(&connection.api, &key),
         None => {

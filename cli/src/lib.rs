@@ -3,7 +3,13 @@
 
 mod client;
 mod command;
+mod dotenv;
+mod keyring;
+mod node;
+mod passphrase;
+mod secret;
 mod status;
+mod table;
 mod token;
 
 pub use command::{Command, run};

@@ -7,8 +7,8 @@ use agent::{Drainer, ReportError, Reporter};
 use api::{ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer};
 use async_trait::async_trait;
 use model::{
-    Actor, Command, NodeId, ReplicaId, ReplicaReport, Revision, Sealed, SecretValue, SecretValueId, State, Submission,
-    Timestamp,
+    Actor, Command, KeyVersion, NodeId, ReplicaId, ReplicaReport, Revision, Sealed, SecretValue, SecretValueId, State,
+    Submission, Timestamp,
 };
 use proxy::ProxyHandle;
 use raft::{Cluster, PeerTls};
@@ -18,6 +18,7 @@ use storage::{Keyring, secret_context};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::keyring::Keyrings;
 use crate::metrics;
 
 /// The wall clock, for stamping.
@@ -26,8 +27,8 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The API's way to consensus.
-pub(crate) struct Control(pub(crate) Cluster);
+/// The API's way to consensus, and to the keys of all nodes.
+pub(crate) struct Control(pub(crate) Cluster, pub(crate) Arc<Keyrings>);
 
 #[async_trait]
 impl ControlPlane for Control {
@@ -38,12 +39,7 @@ impl ControlPlane for Control {
                 revision: done.revision,
                 state: self.0.local(),
             }),
-            Err(raft::SubmitError::Rejected(rejection)) => Err(api::SubmitError::Rejected(rejection)),
-            Err(raft::SubmitError::Unavailable(why)) => Err(api::SubmitError::Unavailable(why)),
-            Err(error @ raft::SubmitError::OutcomeUnknown { operation }) => Err(api::SubmitError::OutcomeUnknown {
-                operation,
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(submit_error(error)),
         }
     }
 
@@ -111,6 +107,22 @@ impl ControlPlane for Control {
     fn metrics(&self) -> String {
         metrics::text(&self.0)
     }
+
+    fn keyrings(&self) -> Option<&dyn api::Keyrings> {
+        Some(&*self.1)
+    }
+}
+
+/// What the API says of a command that did not take effect.
+pub(crate) fn submit_error(error: raft::SubmitError) -> api::SubmitError {
+    match error {
+        raft::SubmitError::Rejected(rejection) => api::SubmitError::Rejected(rejection),
+        raft::SubmitError::Unavailable(why) => api::SubmitError::Unavailable(why),
+        error @ raft::SubmitError::OutcomeUnknown { operation } => api::SubmitError::OutcomeUnknown {
+            operation,
+            reason: error.to_string(),
+        },
+    }
 }
 
 /// How long a client's command is tried for; shorter than the request may take.
@@ -119,8 +131,9 @@ const SUBMIT_LIMIT: Duration = Duration::from_secs(8);
 const STALE: Duration = Duration::from_secs(2);
 
 /// The API's way to the keys of this node.
-pub(crate) struct Seals(pub(crate) Keyring);
+pub(crate) struct Seals(pub(crate) Keyring, pub(crate) Arc<Keyrings>);
 
+#[async_trait]
 impl Sealer for Seals {
     fn seal(&self, id: SecretValueId, key: &str, value: &str) -> Result<Sealed, SealError> {
         let context = secret_context(id.item.0, key, id.version);
@@ -139,6 +152,10 @@ impl Sealer for Seals {
         }
     }
 
+    async fn obtain(&self, key: KeyVersion) {
+        self.1.obtain(key).await;
+    }
+
     fn derive(&self, purpose: &str, input: &[u8]) -> Result<[u8; 32], SealError> {
         self.0.derive_secret(purpose, input).map_err(|it| refused(it, purpose))
     }
@@ -148,6 +165,7 @@ impl Sealer for Seals {
 fn refused(error: storage::SealError, key: &str) -> SealError {
     match error {
         storage::SealError::Locked => SealError::Locked,
+        storage::SealError::UnknownKey(version) => SealError::Missing(version),
         other => SealError::Damaged(format!("the item {key}: {other}")),
     }
 }

@@ -4,8 +4,9 @@ mod adapters;
 mod bootstrap;
 mod controllers;
 mod feeds;
-mod server;
+mod keyring;
 mod metrics;
+mod server;
 mod settings;
 mod telemetry;
 

@@ -45,24 +45,59 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
 fn consensus(registry: &mut Registry, cluster: &Cluster, status: &Status) {
     let leads = u64::from(status.leader == Some(status.node_id));
     gauge(registry, "raft_is_leader", "Whether this node leads", leads);
-    gauge(registry, "raft_has_leader", "Whether a leader is known here", u64::from(status.leader.is_some()));
+    gauge(
+        registry,
+        "raft_has_leader",
+        "Whether a leader is known here",
+        u64::from(status.leader.is_some()),
+    );
     gauge(registry, "raft_term", "The current term", status.term);
-    gauge(registry, "raft_commit_index", "The last entry known to be committed", status.commit_index.unwrap_or(0));
-    gauge(registry, "raft_applied_index", "The last entry applied here", status.applied_index.unwrap_or(0));
-    gauge(registry, "raft_voters", "Members whose votes count", status.voters.len() as u64);
-    gauge(registry, "raft_learners", "Members that only follow", status.learners.len() as u64);
+    gauge(
+        registry,
+        "raft_commit_index",
+        "The last entry known to be committed",
+        status.commit_index.unwrap_or(0),
+    );
+    gauge(
+        registry,
+        "raft_applied_index",
+        "The last entry applied here",
+        status.applied_index.unwrap_or(0),
+    );
+    gauge(
+        registry,
+        "raft_voters",
+        "Members whose votes count",
+        status.voters.len() as u64,
+    );
+    gauge(
+        registry,
+        "raft_learners",
+        "Members that only follow",
+        status.learners.len() as u64,
+    );
     if let Some(age) = cluster.staleness() {
         let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        gauge(registry, "raft_staleness_milliseconds", "Since the last word from the leader", millis);
+        gauge(
+            registry,
+            "raft_staleness_milliseconds",
+            "Since the last word from the leader",
+            millis,
+        );
     }
     let lag = Family::<NodeLabel, Gauge>::default();
     for member in status.voters.iter().chain(&status.learners) {
         if let Some(entries) = member.lag {
             let label = NodeLabel { node: member.id.0 };
-            lag.get_or_create(&label).set(i64::try_from(entries).unwrap_or(i64::MAX));
+            lag.get_or_create(&label)
+                .set(i64::try_from(entries).unwrap_or(i64::MAX));
         }
     }
-    registry.register("raft_lag_entries", "Entries that a member lacks, as the leader knows it", lag);
+    registry.register(
+        "raft_lag_entries",
+        "Entries that a member lacks, as the leader knows it",
+        lag,
+    );
 }
 
 fn contents(registry: &mut Registry, state: &State) {
@@ -79,8 +114,18 @@ fn contents(registry: &mut Registry, state: &State) {
         state.nodes().map(|it| if it.is_up() { "up" } else { "down" }),
     );
     let wanted = state.replicas().filter(|it| it.intent == Intent::Run);
-    counted(registry, "replicas", "Wanted replicas by phase", wanted.map(|it| phase(it.phase)));
-    gauge(registry, "secret_values", "Sealed values", state.secret_value_count() as u64);
+    counted(
+        registry,
+        "replicas",
+        "Wanted replicas by phase",
+        wanted.map(|it| phase(it.phase)),
+    );
+    gauge(
+        registry,
+        "secret_values",
+        "Sealed values",
+        state.secret_value_count() as u64,
+    );
 }
 
 fn counted(registry: &mut Registry, name: &str, help: &str, states: impl Iterator<Item = &'static str>) {
@@ -115,6 +160,11 @@ fn process(registry: &mut Registry) {
         gauge(registry, "process_resident_bytes", "Memory of this daemon", kib * 1024);
     }
     if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
-        gauge(registry, "process_open_files", "Files and sockets of this daemon", open.count() as u64);
+        gauge(
+            registry,
+            "process_open_files",
+            "Files and sockets of this daemon",
+            open.count() as u64,
+        );
     }
 }

@@ -3,6 +3,7 @@
 mod certificate;
 mod greeting;
 mod hosting;
+mod http;
 mod stop;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 use crate::adapters::{Control, ProxyPeers, Seals};
 use crate::bootstrap::FirstKey;
+use crate::keyring::{Keyrings, Slot};
 use crate::settings::{Birth, RateLimit, Settings, addresses};
 use crate::{controllers, feeds, telemetry};
 use hosting::Hosting;
@@ -99,7 +101,10 @@ impl Node {
         };
         let draft = draft(settings);
         let boot = draft.boot;
-        let (cluster, first_key) = join_or_found(settings, draft).await?;
+        let slot = Slot::default();
+        let (cluster, first_key) = join_or_found(settings, draft, &slot).await?;
+        slot.fill(cluster.keyring());
+        let keyrings = Arc::new(Keyrings::new(cluster.clone()));
         // At once: what comes next may fail, and the key would be lost.
         if let Some(key) = first_key.filter(|_| settings.bootstrap_key_file.is_none()) {
             key.print();
@@ -119,13 +124,16 @@ impl Node {
         let mut tasks = JoinSet::new();
         tasks.spawn(feeds::program_routes(cluster.clone(), Arc::clone(&proxy)));
         tasks.spawn(controllers::run(cluster.clone()));
+        let (follower, leader) = (Arc::clone(&keyrings), Arc::clone(&keyrings));
+        tasks.spawn(async move { follower.follow().await });
+        tasks.spawn(async move { leader.lead().await });
         let hosting = match &settings.containers {
             Some(containers) => {
                 Some(hosting::start(settings, containers, supervisor, &cluster, &proxy, boot, &mut tasks).await?)
             }
             None => None,
         };
-        let (api, stop_api) = serve_api(settings, &cluster, api_listener);
+        let (api, stop_api) = serve_api(settings, &cluster, keyrings, api_listener);
         greeting::say(settings);
         Ok(Self {
             cluster,
@@ -173,7 +181,7 @@ fn draft(settings: &Settings) -> NodeDraft {
 }
 
 /// Opens the folder and takes part. The key is that of a cluster that was founded just now.
-async fn join_or_found(settings: &Settings, draft: NodeDraft) -> Result<(Cluster, Option<FirstKey>)> {
+async fn join_or_found(settings: &Settings, draft: NodeDraft, slot: &Slot) -> Result<(Cluster, Option<FirstKey>)> {
     let is_known = settings.data_dir.join("identity.json").exists();
     let key = (settings.birth == Birth::Found && !is_known).then(FirstKey::random);
     if let (Some(key), Some(path)) = (&key, &settings.bootstrap_key_file) {
@@ -196,7 +204,7 @@ async fn join_or_found(settings: &Settings, draft: NodeDraft) -> Result<(Cluster
         draft,
         start,
         timing: raft::Timing::default(),
-        services: None,
+        services: Some(slot.routes()),
     };
     let cluster = Cluster::start(config).await?;
     let alone = cluster.status().voters.iter().all(|it| it.id == cluster.node_id());
@@ -214,6 +222,7 @@ async fn join_or_found(settings: &Settings, draft: NodeDraft) -> Result<(Cluster
 fn serve_api(
     settings: &Settings,
     cluster: &Cluster,
+    keyrings: Arc<Keyrings>,
     listener: TcpListener,
 ) -> (tokio::task::JoinHandle<std::io::Result<()>>, CancellationToken) {
     let limit = match settings.api_rate_limit {
@@ -227,10 +236,9 @@ fn serve_api(
         stop: stop.clone(),
         ..api::ApiConfig::default()
     };
-    let sealer = Arc::new(Seals(cluster.keyring()));
-    let router = api::router(Arc::new(Control(cluster.clone())), sealer, config);
-    let stopped = stop.clone().cancelled_owned();
-    let task = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
+    let sealer = Arc::new(Seals(cluster.keyring(), Arc::clone(&keyrings)));
+    let router = api::router(Arc::new(Control(cluster.clone(), keyrings)), sealer, config);
+    let task = tokio::spawn(http::serve(listener, router, stop.clone()));
     (task, stop)
 }
 

@@ -4,8 +4,10 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::vote::RaftVote as _;
 use openraft::{OptionalSend, RaftLogReader};
 use storage::StorageError;
 use tokio::sync::oneshot;
@@ -16,14 +18,21 @@ use crate::types::{Entry, LogId, TypeConfig, Vote};
 
 /// The raft log of this node; clones are readers of the same log.
 #[derive(Clone)]
-pub(crate) struct RaftLog(
-    Arc<storage::LogStore>,
-    #[expect(dead_code, reason = "its drop tells")] Hold,
-);
+pub(crate) struct RaftLog {
+    store: Arc<storage::LogStore>,
+    /// Whether a vote was cast since this node started.
+    voted: Arc<AtomicBool>,
+    #[expect(dead_code, reason = "its drop tells")]
+    hold: Hold,
+}
 
 impl RaftLog {
     pub(crate) fn new(store: Arc<storage::LogStore>, hold: Hold) -> Self {
-        Self(store, hold)
+        Self {
+            store,
+            voted: Arc::default(),
+            hold,
+        }
     }
 }
 
@@ -32,12 +41,19 @@ impl RaftLogReader<TypeConfig> for RaftLog {
         &mut self,
         range: RB,
     ) -> Result<Vec<Entry>, io::Error> {
-        let entries = self.0.read(half_open(&range)).map_err(io_error)?;
+        let entries = self.store.read(half_open(&range)).map_err(io_error)?;
         entries.iter().map(|bytes| stored::read_entry(bytes)).collect()
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
-        self.0.vote().map(|bytes| stored::read_vote(&bytes)).transpose()
+        let vote = self.store.vote().map(|bytes| stored::read_vote(&bytes)).transpose()?;
+        // What a leader sent to others before it had it on its own disk is gone with its process. If it went on in its
+        // old term, it would give the same index and term to something else, and the others would never notice: a node
+        // that starts leads nobody until it is elected anew.
+        Ok(vote.map(|vote| {
+            let committed = vote.is_committed() && self.voted.load(Ordering::SeqCst);
+            Vote::from_leader_id(*vote.leader_id(), committed)
+        }))
     }
 }
 
@@ -45,7 +61,7 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
-        let bounds = self.0.bounds().map_err(io_error)?;
+        let bounds = self.store.bounds().map_err(io_error)?;
         let purged = bounds
             .purged
             .map(|(_, record)| stored::read_log_id(&record))
@@ -67,18 +83,20 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let (sender, receiver) = oneshot::channel();
         // The receiver is gone only if this call was given up; then nobody counts on the vote.
-        self.0
+        self.store
             .save_vote(stored::vote(vote), Box::new(move |result| drop(sender.send(result))));
-        receiver.await.map_err(io::Error::other)?.map_err(io_error)
+        receiver.await.map_err(io::Error::other)?.map_err(io_error)?;
+        self.voted.store(true, Ordering::SeqCst);
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
-        self.0.save_committed(committed.as_ref().map(stored::log_id));
+        self.store.save_committed(committed.as_ref().map(stored::log_id));
         Ok(())
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
-        self.0.committed().map(|bytes| stored::read_log_id(&bytes)).transpose()
+        self.store.committed().map(|bytes| stored::read_log_id(&bytes)).transpose()
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>
@@ -90,7 +108,7 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
             .into_iter()
             .map(|entry| (entry.log_id.index, stored::entry(&entry)))
             .collect();
-        self.0.append(
+        self.store.append(
             entries,
             Box::new(move |result| callback.io_completed(result.map_err(io_error))),
         );
@@ -98,12 +116,12 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
-        self.0.truncate_from(last_log_id.map_or(0, |it| it.index + 1));
+        self.store.truncate_from(last_log_id.map_or(0, |it| it.index + 1));
         Ok(())
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
-        self.0.purge(log_id.index, stored::log_id(&log_id));
+        self.store.purge(log_id.index, stored::log_id(&log_id));
         Ok(())
     }
 }

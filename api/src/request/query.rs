@@ -72,6 +72,20 @@ fn encode(text: &str) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_asked_the_link_asks_for_the_same(text in "\\PC{0,60}", page in 2_u64..9) {
+            let query = Query::parse(Some(&text));
+            let link = query.with_page(page);
+            let again = Query::parse(link.strip_prefix('?'));
+            for (name, _) in query.0.iter().filter(|(name, _)| name != "page") {
+                proptest::prop_assert_eq!(again.last(name), query.last(name), "{} in {}", name, link);
+            }
+            let page = page.to_string();
+            proptest::prop_assert_eq!(again.last("page"), Some(page.as_str()));
+        }
+    }
+
     #[test]
     fn links_keep_and_sort_what_was_sent() {
         let query = Query::parse(Some("z=1&x&page=7&ordering=-name,id&b=a%20b&b=%2F~*&&é=%FF"));

@@ -34,6 +34,11 @@ impl Table {
             let text = [("type", "string".into()), ("description", doc.into())];
             properties.push((name.into(), Out::object(text)));
         }
+        if let Out::Object(members) = &mut schema
+            && let Some((_, Out::List(required))) = members.iter_mut().find(|(key, _)| key == "required")
+        {
+            required.push(name.into());
+        }
         schema
     }
 

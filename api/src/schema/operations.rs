@@ -160,6 +160,9 @@ fn responses(path: &Path, method: &str, about: &About) -> Out {
     if reads_body {
         ["408", "413", "415"].into_iter().for_each(&mut add);
     }
+    if path.endpoint == Endpoint::KeyringRotate {
+        add("409");
+    }
     if matches!(method, "PATCH" | "DELETE") {
         add("412");
     }

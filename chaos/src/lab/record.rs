@@ -99,13 +99,11 @@ impl Record {
     fn tear_down_unlocked(&mut self) -> Result<(), LabError> {
         let hosts = self.hosts.values().flat_map(|host| [host.init, host.outer]);
         let recorded: Vec<ProcessId> = hosts.chain(self.processes.iter().copied()).collect();
-        end_all(&recorded)?;
-        // A process that joined and was never recorded, because its lab was killed in that moment.
-        let members: Vec<ProcessId> = cgroup::members(self.number)
-            .into_iter()
-            .filter_map(ProcessId::of)
-            .collect();
-        end_all(&members)?;
+        // Processes that joined and were never recorded: those that wait outside a host for one inside (a host ends only
+        // with them), and any whose lab was killed in that moment.
+        let members = || cgroup::members(self.number).into_iter().filter_map(ProcessId::of);
+        end_all(&members().chain(recorded).collect::<Vec<_>>())?;
+        end_all(&members().collect::<Vec<_>>())?;
         Network::of(self.number).remove();
         cgroup::remove(self.number, None);
         remove_folder(&self.state)?;

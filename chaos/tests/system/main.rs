@@ -3,7 +3,9 @@
 mod bad_flags;
 mod bad_input;
 mod common;
+mod faults;
 mod fixture;
 mod hosting;
 mod lab;
 mod main_job;
+mod secrets;

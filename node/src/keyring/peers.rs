@@ -56,12 +56,18 @@ impl Peers {
     }
 
     /// Asks all other nodes at once.
-    pub(super) async fn each<T>(
-        &self,
-        ask: impl AsyncFn(NodeId) -> Result<T, PeerError>,
-    ) -> Vec<(NodeId, Result<T, PeerError>)> {
-        let ask = &ask;
-        join_all(self.ids().into_iter().map(async |id| (id, ask(id).await))).await
+    pub(super) async fn each<T, F>(&self, ask: impl Fn(Self, NodeId) -> F) -> Vec<(NodeId, Result<T, PeerError>)>
+    where
+        F: Future<Output = Result<T, PeerError>> + Send,
+    {
+        let ids = self.ids();
+        let answers = join_all(ids.iter().map(|id| ask(self.clone(), *id))).await;
+        ids.into_iter().zip(answers).collect()
+    }
+
+    /// What all other nodes hold.
+    pub(super) async fn show_each(&self) -> Vec<(NodeId, Result<Holding, PeerError>)> {
+        self.each(|peers, node| async move { peers.show(node).await }).await
     }
 
     /// What a node holds.
@@ -84,7 +90,9 @@ impl Peers {
     pub(super) async fn offer(&self, node: NodeId, own: &Keyring, how: Import) -> Result<Holding, PeerError> {
         let client = self.client(node)?;
         let bundle = Bundle::of(own, how).map_err(|it| PeerError::Refused(chain(&it)))?;
-        within(async { client.clone().offer(bundle).await }).await.map(Into::into)
+        within(async { client.clone().offer(bundle).await })
+            .await
+            .map(Into::into)
     }
 
     /// Has a node forget its keys until the passphrase is given.

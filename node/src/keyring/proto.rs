@@ -21,7 +21,7 @@ impl fmt::Debug for Bundle {
     }
 }
 
-impl From<&Holding> for generated::Holding {
+impl From<&Holding> for Shown {
     fn from(it: &Holding) -> Self {
         let key = |(version, fingerprint): (&KeyVersion, &Option<[u8; 32]>)| Key {
             version: version.0,
@@ -37,9 +37,9 @@ impl From<&Holding> for generated::Holding {
     }
 }
 
-impl From<generated::Holding> for Holding {
+impl From<Shown> for Holding {
     /// What is malformed counts as absent: it is only ever compared.
-    fn from(it: generated::Holding) -> Self {
+    fn from(it: Shown) -> Self {
         let key = |it: Key| (KeyVersion(it.version), it.fingerprint.as_ref().try_into().ok());
         Self {
             keys: it.keys.into_iter().map(key).collect(),
@@ -69,7 +69,7 @@ impl Bundle {
             Import::Unlock => How::Unlock,
             Import::Replace => How::Replace,
         };
-        let giver = generated::Holding::from(&Holding::of(keyring));
+        let giver = Shown::from(&Holding::of(keyring));
         let bytes = keyring.export_bundle()?.to_bytes()?;
         Ok(Self {
             keys: bytes.to_vec().into(),

@@ -50,7 +50,7 @@ impl Service {
 
 #[tonic::async_trait]
 impl Rpc for Service {
-    async fn show(&self, request: Request<ShowRequest>) -> Result<Response<proto::Holding>, Status> {
+    async fn show(&self, request: Request<ShowRequest>) -> Result<Response<proto::Shown>, Status> {
         caller(&request)?;
         Ok(shown(self.keyring()?))
     }
@@ -62,7 +62,7 @@ impl Rpc for Service {
         Ok(Response::new(bundle))
     }
 
-    async fn offer(&self, request: Request<Bundle>) -> Result<Response<proto::Holding>, Status> {
+    async fn offer(&self, request: Request<Bundle>) -> Result<Response<proto::Shown>, Status> {
         let caller = caller(&request)?;
         let keyring = self.keyring()?.clone();
         let (keys, giver, how) = request.into_inner().parts().map_err(refused)?;
@@ -74,12 +74,15 @@ impl Rpc for Service {
         }
         // It ends on the disk.
         let task = tokio::task::spawn_blocking(move || keyring.import_bundle(&keys, how).map(|()| keyring));
-        let keyring = task.await.map_err(|it| Status::internal(it.to_string()))?.map_err(refused)?;
+        let keyring = task
+            .await
+            .map_err(|it| Status::internal(it.to_string()))?
+            .map_err(refused)?;
         tracing::info!(node = %caller.0, ?how, "took in the keys of another node");
         Ok(shown(&keyring))
     }
 
-    async fn forget(&self, request: Request<ForgetRequest>) -> Result<Response<proto::Holding>, Status> {
+    async fn forget(&self, request: Request<ForgetRequest>) -> Result<Response<proto::Shown>, Status> {
         let caller = caller(&request)?;
         let keyring = self.keyring()?;
         keyring.seal_now().map_err(refused)?;
@@ -94,7 +97,7 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get().copied().ok_or_else(nobody)
 }
 
-fn shown(keyring: &Keyring) -> Response<proto::Holding> {
+fn shown(keyring: &Keyring) -> Response<proto::Shown> {
     Response::new((&Holding::of(keyring)).into())
 }
 

@@ -372,3 +372,22 @@ fn a_node_may_come_back_at_another_address() {
         cast.stop().await;
     });
 }
+
+/// What a leader sent to others before it had it on its own disk is gone with its process: in its old term, it would give
+/// the same place in the log to something else, and the others would never notice.
+#[test]
+fn a_leader_that_starts_again_leads_only_in_a_new_term() {
+    run(async {
+        let mut cast = Cast::new(Timing::default());
+        let one = cast.found().await;
+        let account = admin(&one);
+        let term = one.status().term;
+        cast.nodes[0].stop().await;
+        let one = cast.restart(0).await.expect("it starts again");
+        one.submit(Actor::Account(account), project("after"))
+            .await
+            .expect("it leads again");
+        assert!(one.status().term > term, "{} after {term}", one.status().term);
+        cast.stop().await;
+    });
+}
