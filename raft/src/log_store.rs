@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
-use openraft::vote::RaftVote as _;
+use openraft::vote::{RaftLeaderId as _, RaftVote as _};
 use openraft::{OptionalSend, RaftLogReader};
 use storage::StorageError;
 use tokio::sync::oneshot;
@@ -20,6 +20,8 @@ use crate::types::{Entry, LogId, TypeConfig, Vote};
 #[derive(Clone)]
 pub(crate) struct RaftLog {
     store: Arc<storage::LogStore>,
+    /// Whose log it is.
+    node: u64,
     /// Whether a vote was cast since this node started.
     voted: Arc<AtomicBool>,
     #[expect(dead_code, reason = "its drop tells")]
@@ -27,9 +29,10 @@ pub(crate) struct RaftLog {
 }
 
 impl RaftLog {
-    pub(crate) fn new(store: Arc<storage::LogStore>, hold: Hold) -> Self {
+    pub(crate) fn new(node: u64, store: Arc<storage::LogStore>, hold: Hold) -> Self {
         Self {
             store,
+            node,
             voted: Arc::default(),
             hold,
         }
@@ -49,10 +52,11 @@ impl RaftLogReader<TypeConfig> for RaftLog {
         let vote = self.store.vote().map(|bytes| stored::read_vote(&bytes)).transpose()?;
         // What a leader sent to others before it had it on its own disk is gone with its process. If it went on in its
         // old term, it would give the same index and term to something else, and the others would never notice: a node
-        // that starts leads nobody until it is elected anew.
+        // that starts leads nobody until it is elected anew. Who else led is worth knowing: a node that has moved tells
+        // the leader where it is now.
         Ok(vote.map(|vote| {
-            let committed = vote.is_committed() && self.voted.load(Ordering::SeqCst);
-            Vote::from_leader_id(*vote.leader_id(), committed)
+            let led = *vote.leader_id().node_id() == self.node && !self.voted.load(Ordering::SeqCst);
+            Vote::from_leader_id(*vote.leader_id(), vote.is_committed() && !led)
         }))
     }
 }
@@ -96,7 +100,10 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
-        self.store.committed().map(|bytes| stored::read_log_id(&bytes)).transpose()
+        self.store
+            .committed()
+            .map(|bytes| stored::read_log_id(&bytes))
+            .transpose()
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>

@@ -129,12 +129,7 @@ impl Keyring {
     }
 
     /// Like [`rewrap`](Self::rewrap), under a key that need not be the current one.
-    pub fn rewrap_to(
-        &self,
-        version: KeyVersion,
-        context: &[u8],
-        sealed: &Sealed,
-    ) -> Result<Option<Sealed>, SealError> {
+    pub fn rewrap_to(&self, version: KeyVersion, context: &[u8], sealed: &Sealed) -> Result<Option<Sealed>, SealError> {
         let ring = self.ring();
         let old = key(&ring, sealed.key)?;
         if sealed.key == version {
@@ -148,7 +143,11 @@ impl Keyring {
     /// The same on two nodes only if they have the same key under this version. Tells nothing else of the key.
     pub fn fingerprint(&self, version: KeyVersion) -> Result<[u8; 32], SealError> {
         let ring = self.ring();
-        Ok(ring::derive_from(key(&ring, version)?, "fingerprint of a cluster key, version 1", &[]))
+        Ok(ring::derive_from(
+            key(&ring, version)?,
+            "fingerprint of a cluster key, version 1",
+            &[],
+        ))
     }
 
     /// A subkey of the cluster, the same on all nodes, after every rotation, and also while the keyring is locked: a

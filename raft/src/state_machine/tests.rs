@@ -33,7 +33,7 @@ impl StoreBuilder<TypeConfig, RaftLog, StateMachine, TempDir> for OnDisk {
         let (hold, _) = mpsc::channel(1);
         let machine = StateMachine::load(Arc::new(stores.state), Arc::new(stores.snapshots), 8, hold.clone());
         let (machine, _) = machine.expect("the state is empty");
-        Ok((temp, RaftLog::new(Arc::new(stores.log), hold), machine))
+        Ok((temp, RaftLog::new(1, Arc::new(stores.log), hold), machine))
     }
 }
 

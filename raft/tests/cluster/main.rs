@@ -382,7 +382,7 @@ fn a_leader_that_starts_again_leads_only_in_a_new_term() {
         let one = cast.found().await;
         let account = admin(&one);
         let term = one.status().term;
-        cast.nodes[0].stop().await;
+        one.stop().await;
         let one = cast.restart(0).await.expect("it starts again");
         one.submit(Actor::Account(account), project("after"))
             .await

@@ -46,7 +46,11 @@ pub(super) enum Body {
 
 /// HMAC-SHA-256 under a cluster key, over the purpose and its input.
 pub(super) fn derive_from(key: &Key, purpose: &str, input: &[u8]) -> [u8; KEY] {
-    let purpose = hash(key, b"goblins secret of the cluster key, version 1:", purpose.as_bytes());
+    let purpose = hash(
+        key,
+        b"goblins secret of the cluster key, version 1:",
+        purpose.as_bytes(),
+    );
     *hash(&purpose, b"", input).expose()
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let (machine, published) = machine.map_err(|it| setup(it.to_string()))?;
     let links = Links::new(identity.cluster, identity.node, tls.clone());
     let settings = Arc::new(settings(config)?);
-    let log = RaftLog::new(Arc::new(stores.log), hold);
+    let log = RaftLog::new(identity.node.0, Arc::new(stores.log), hold);
     let raft = Raft::build(identity.node.0, settings, NetworkFactory(links.clone()), log, machine).await;
     let raft = raft.map_err(|it| setup(it.to_string()))?;
 
