@@ -103,11 +103,21 @@ async fn a_wrong_token_and_a_foreign_data_folder_are_refused_with_a_reason() {
     let said = run(&it.lab.disk(2).join("data"), &join);
     assert!(said.to_lowercase().contains("token"), "{said}");
 
+    // Well-formed, but of another cluster: nothing is sent to this one.
+    let other = [
+        "--join".to_owned(),
+        format!("{first}:7401"),
+        "--token".to_owned(),
+        format!("gobj_wrong_{}", "0".repeat(64)),
+    ];
+    let said = run(&it.lab.disk(2).join("data"), &other);
+    assert!(said.contains("not the cluster that the token was made for"), "{said}");
+
     let nobody = [
         "--join".to_owned(),
         format!("{first}:7999"),
         "--token".to_owned(),
-        "wrong".to_owned(),
+        format!("gobj_wrong_{}", "0".repeat(64)),
     ];
     let said = run(&it.lab.disk(2).join("data2"), &nobody);
     assert!(said.contains(":7999"), "{said}");
