@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use http::header::ETAG;
-use model::{OperationId, Outcome, Rejection, Scope};
+use model::{Expect, Outcome, Rejection, Scope, State};
 
 use super::call::{Call, Terms};
 use super::condition::{etag, expect};
@@ -17,9 +17,6 @@ use crate::port::Submitted;
 use crate::request::Incoming;
 use crate::resource::{Create, Delete, Realm, Resource, Update, Writable};
 use crate::resources::{Deployments, SecretItems, rollback};
-
-/// How often a change is made again because the object moved on while it was prepared.
-const ATTEMPTS: usize = 5;
 
 /// A page of all that the account may see.
 pub fn list_all<R: Resource>(call: &Call<'_>) -> Result<Answer, ApiError> {
@@ -41,7 +38,7 @@ pub async fn create<R: Create>(call: &Call<'_>, body: &mut Incoming) -> Result<A
     let (body, bytes) = body.json(&call.parts.headers).await?;
     let terms = promise::terms(call, &bytes)?;
     let values = |realm: &Realm<'_>| checked::<R>(realm, &body, None);
-    if let Some(outcome) = promised(call, &terms)? {
+    if let Some(outcome) = promise::kept(&call.state, &terms)? {
         // What was sent was good then, and is shown again.
         let realm = call.realm_of(&call.state, &terms);
         let (values, _) = unjudged::<R>(&realm, &body, Mode::Create)?;
@@ -55,17 +52,6 @@ pub async fn create<R: Create>(call: &Call<'_>, body: &mut Incoming) -> Result<A
     };
     let done = call.submit(command, &terms).await?;
     born::<R>(&call.realm_of(&done.state, &terms), done.outcome, echo)
-}
-
-/// The result of the request if it was made before under the same idempotency key.
-fn promised(call: &Call<'_>, terms: &Terms) -> Result<Option<Outcome>, ApiError> {
-    let Some(before) = call.state.operation(terms.operation) else {
-        return Ok(None);
-    };
-    if before.fingerprint != terms.fingerprint {
-        return Err(ApiError::Rejected(Rejection::IdempotencyKeyReused));
-    }
-    before.result.clone().map(Some).map_err(ApiError::Rejected)
 }
 
 fn born<R: Create>(realm: &Realm<'_>, outcome: Outcome, echo: Option<(&'static str, Out)>) -> Result<Answer, ApiError> {
@@ -83,15 +69,38 @@ fn born<R: Create>(realm: &Realm<'_>, outcome: Outcome, echo: Option<(&'static s
 
 /// Changes one.
 pub async fn update<R: Update>(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
-    let own = find::<R>(&call.realm(), &call.ids.id)?.clone();
-    let mut terms = call.terms();
-    terms.expect = expect(&call.parts.headers, R::version(&own))?;
-    let (body, _) = body.json(&call.parts.headers).await?;
+    let found = as_expected::<R>(call);
+    // Said before the body is looked at; but what was changed under a key may have gone on since.
+    let found = if promise::is_known(call) { found } else { Ok(found?) };
+    let (body, bytes) = body.json(&call.parts.headers).await?;
+    let mut terms = promise::terms(call, &bytes)?;
+    if let Some(outcome) = promise::kept(&call.state, &terms)? {
+        let (values, _) = unjudged::<R>(&call.realm_of(&call.state, &terms), &body, Mode::Patch)?;
+        return changed::<R>(call, &call.state, outcome, R::echo(&values));
+    }
+    let (own, expect) = found?;
+    terms.expect = expect;
     let values = checked::<R>(&call.realm(), &body, Some(&own))?;
     let echo = R::echo(&values);
     let done = change::<R>(call, terms, own, &values).await?;
-    let realm = call.realm_of(&done.state, &call.terms());
-    let changed = match R::from_outcome(done.outcome) {
+    changed::<R>(call, &done.state, done.outcome, echo)
+}
+
+/// The object that is asked for, and what must not change until the command is applied.
+fn as_expected<R: Resource>(call: &Call<'_>) -> Result<(R::Model, Option<Expect>), ApiError> {
+    let own = find::<R>(&call.realm(), &call.ids.id)?.clone();
+    let expect = expect(&call.parts.headers, R::version(&own))?;
+    Ok((own, expect))
+}
+
+fn changed<R: Update>(
+    call: &Call<'_>,
+    state: &State,
+    outcome: Outcome,
+    echo: Option<(&'static str, Out)>,
+) -> Result<Answer, ApiError> {
+    let realm = call.realm_of(state, &call.terms());
+    let changed = match R::from_outcome(outcome) {
         Some(changed) => changed,
         // Not every command answers with what it changed.
         None => find::<R>(&realm, &call.ids.id)?.clone(),
@@ -110,32 +119,29 @@ async fn change<R: Update>(
     mut own: R::Model,
     values: &Values,
 ) -> Result<Submitted, ApiError> {
+    let first = terms.operation;
     let mut state = call.state.clone();
-    for _ in 1..ATTEMPTS {
+    for next in 1.. {
         let command = R::update(&call.realm_of(&state, &terms), &own, values.clone())?;
         match call.submit(command, &terms).await {
-            Err(ApiError::Rejected(Rejection::Stale)) => {}
+            Err(ApiError::Rejected(Rejection::Stale)) if next < promise::ATTEMPTS => {}
             result => return result,
         }
         state = call.control.local();
-        // A refusal is the answer of its operation for good.
-        terms.operation = OperationId(uuid::Uuid::now_v7());
+        terms.operation = promise::attempt(first, next);
         own = find::<R>(&call.realm_of(&state, &terms), &call.ids.id)?.clone();
     }
-    let command = R::update(&call.realm_of(&state, &terms), &own, values.clone())?;
-    call.submit(command, &terms).await
+    unreachable!("the last attempt returns")
 }
 
 /// Deletes one.
 pub async fn delete<R: Delete>(call: &Call<'_>) -> Result<Answer, ApiError> {
-    let (command, terms) = {
-        let realm = call.realm();
-        let own = find::<R>(&realm, &call.ids.id)?;
-        let mut terms = call.terms();
-        terms.expect = expect(&call.parts.headers, R::version(own))?;
-        (R::delete(own), terms)
-    };
-    call.submit(command, &terms).await?;
+    let mut terms = promise::terms(call, b"")?;
+    if promise::kept(&call.state, &terms)?.is_none() {
+        let (own, expect) = as_expected::<R>(call)?;
+        terms.expect = expect;
+        call.submit(R::delete(&own), &terms).await?;
+    }
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
@@ -175,7 +181,7 @@ pub async fn roll_back(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, A
     let own = find::<Deployments>(&call.realm(), &call.ids.id)?.clone();
     let (body, bytes) = body.json(&call.parts.headers).await?;
     let terms = promise::terms(call, &bytes)?;
-    let outcome = match promised(call, &terms)? {
+    let outcome = match promise::kept(&call.state, &terms)? {
         Some(outcome) => outcome,
         None => {
             let (values, errors) = unjudged_by(&call.realm(), rollback::FIELDS, &body, Mode::Create)?;

@@ -110,7 +110,7 @@ fn parameters(path: &Path, method: &str, about: &About) -> Vec<Out> {
             all.push(parameter("consistency"));
         }
         "POST" if is_list || path.endpoint == Endpoint::Rollback => all.push(parameter("idempotencyKey")),
-        "PATCH" | "DELETE" => all.push(parameter("ifMatch")),
+        "PATCH" | "DELETE" => all.extend(["ifMatch", "idempotencyKey"].map(parameter)),
         _ => {}
     }
     all

@@ -68,6 +68,35 @@ pub async fn the_same_idempotency_key_gives_the_first_answer(api: &Api<'_>) {
     assert_eq!(api.delete(&path).await.status.as_u16(), 204);
 }
 
+pub async fn changes_and_deletions_take_effect_once_under_an_idempotency_key(api: &Api<'_>) {
+    let service = api.service().await;
+    let path = format!("/api/services/{}/", id(&service));
+    let names = [api.name(), api.name()];
+    let [change, removal] = names.each_ref().map(|it| ("idempotency-key", it.as_str()));
+    let first = with(api, "PATCH", &path, change, r#"{"port":81}"#).await;
+    assert_eq!(first.ok(200)["port"], 81);
+    api.patch(&path, r#"{"port":82}"#).await.ok(200);
+    let again = with(api, "PATCH", &path, change, r#"{"port":81}"#).await;
+    assert_eq!(again.ok(200)["port"], 81);
+    assert_eq!(again.header("etag"), first.header("etag"));
+    assert_eq!(api.get(&path).await.ok(200)["port"], 82);
+    let deployments = api.get(&format!("{path}deployments/")).await.ok(200);
+    assert_eq!(deployments["count"], 3);
+
+    let reused = "This idempotency key was used for another request. Take a new one.";
+    with(api, "PATCH", &path, change, r#"{"port":83}"#)
+        .await
+        .detail(422, reused);
+    with(api, "DELETE", &path, change, "").await.detail(422, reused);
+    for _ in 0..2 {
+        let gone = with(api, "DELETE", &path, removal, "").await;
+        assert_eq!((gone.status.as_u16(), gone.text()), (204, String::new()));
+    }
+    let again = with(api, "PATCH", &path, change, r#"{"port":81}"#).await;
+    assert_eq!(again.ok(200)["port"], 81);
+    api.delete(&path).await.detail(404, "Not found.");
+}
+
 pub async fn an_idempotency_key_is_for_one_request_of_one_account(api: &Api<'_>) {
     let name = api.name();
     let promise = ("idempotency-key", name.as_str());

@@ -49,6 +49,7 @@ macro_rules! every_case {
             conditions {
                 an_object_is_changed_as_it_was_seen_or_not_at_all,
                 the_same_idempotency_key_gives_the_first_answer,
+                changes_and_deletions_take_effect_once_under_an_idempotency_key,
                 an_idempotency_key_is_for_one_request_of_one_account,
             }
             users {

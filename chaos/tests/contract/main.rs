@@ -61,16 +61,6 @@ macro_rules! list {
 }
 every_case!(list);
 
-/// Cases that a client cannot repeat without noticing, where it does not know what came of the first attempt: what they
-/// look at is how often something happened.
-const NOT_REPEATABLE: &[&str] = &[
-    "conditions::an_object_is_changed_as_it_was_seen_or_not_at_all",
-    "resources::deployments",
-    "workers::their_deployments_and_replicas",
-    "rollback::an_earlier_revision_comes_back",
-    "rollback::values_come_back_too",
-];
-
 fn ready_to_run() -> bool {
     let _ = rustls::crypto::ring::default_provider().install_default();
     if nix::unistd::geteuid().is_root() {
@@ -127,18 +117,13 @@ async fn a_cluster_keeps_the_contract_while_its_leader_is_killed_over_and_over()
     let harness = three_nodes().await;
     let nodes = round_robin::Nodes::of(harness.cluster(), true);
     let storm = storm::Storm::start(harness);
-    let cases: Vec<Case> = CASES
-        .iter()
-        .filter(|case| !NOT_REPEATABLE.contains(&case.name))
-        .copied()
-        .collect();
-    let count = cases.len();
-    let failed = failures(&nodes, cases).await;
+    let failed = failures(&nodes, CASES.to_vec()).await;
     let kills = storm.end().await;
     assert!(
         failed.is_empty(),
-        "{} of {count}, {kills} kills: {failed:#?}",
-        failed.len()
+        "{} of {}, {kills} kills: {failed:#?}",
+        failed.len(),
+        CASES.len()
     );
     assert!(kills > 0, "the cases were over before a leader was killed");
 }

@@ -48,7 +48,7 @@ impl Nodes {
         exchange(&self.addresses[turn % self.addresses.len()], HOST, sent).await
     }
 
-    /// Repeats until there is an answer that is not 503: a POST under an idempotency key, everything else as it is.
+    /// Repeats until there is an answer that is not 503: what changes something under an idempotency key.
     async fn send(&self, mut sent: Sent) -> Got {
         if !self.repeats {
             return self.once(&sent).await.expect("an answer");
@@ -57,28 +57,20 @@ impl Nodes {
             .headers
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("idempotency-key"));
-        if sent.method == "POST" && !has_key {
+        if sent.method != "GET" && !has_key {
             let key = uuid::Uuid::now_v7().to_string();
             sent.headers.push(("idempotency-key".to_owned(), key.into_bytes()));
         }
         let end = Instant::now() + PATIENCE;
-        let (mut in_doubt, mut attempt) = (false, 2);
+        let mut attempt = 2;
         loop {
             let answer = self.once(&sent).await;
             let late = Instant::now() > end;
             let told = match answer {
-                Ok(got) if got.status != 503 || late => {
-                    // Gone already: by the attempt that nobody answered.
-                    let gone = in_doubt && sent.method == "DELETE" && got.status == 404;
-                    return if gone { no_content(got) } else { got };
-                }
-                Ok(got) => {
-                    in_doubt |= got.text().contains("outcome_unknown");
-                    got.text()
-                }
+                Ok(got) if got.status != 503 || late => return got,
+                Ok(got) => got.text(),
                 Err(error) => {
                     assert!(!late, "no node answered within {PATIENCE:?}: {error}");
-                    in_doubt |= error.kind() != io::ErrorKind::ConnectionRefused;
                     error.to_string()
                 }
             };
@@ -106,13 +98,6 @@ impl Nodes {
         assert_eq!(got.status, 201, "POST {path} {body}: {}", got.text());
         got.json()
     }
-}
-
-fn no_content(mut got: Got) -> Got {
-    got.status = http::StatusCode::NO_CONTENT;
-    got.headers.remove("content-type");
-    got.body.clear();
-    got
 }
 
 /// The nodes as one case sees them: with accounts that no other case uses.
