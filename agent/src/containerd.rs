@@ -2,12 +2,14 @@
 
 pub(crate) mod api;
 mod container;
+mod ends;
 mod events;
 mod files;
 mod label;
 mod launcher;
 mod spec;
 mod task;
+mod turns;
 mod user;
 mod vault;
 
@@ -26,6 +28,8 @@ use crate::logs;
 use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
 use api::{Api, SHORT, within};
 use container::Host;
+use ends::Ends;
+use turns::Turns;
 use vault::Vaults;
 
 const SHOWN_LINES: usize = 5;
@@ -72,6 +76,8 @@ pub struct Containerd {
     api: Api,
     images: Images,
     vaults: Arc<Vaults>,
+    turns: Arc<Turns>,
+    ends: Arc<Ends>,
     config: Arc<ContainerdConfig>,
 }
 
@@ -90,6 +96,8 @@ impl Containerd {
             api,
             images,
             vaults: Arc::new(Vaults::new(config.secrets.clone())),
+            turns: Arc::default(),
+            ends: Arc::default(),
             config: config.into(),
         })
     }
@@ -129,7 +137,7 @@ impl Runtime for Containerd {
             let task = match tasks.remove(&container.id) {
                 Some(task) => task,
                 // A list leaves out what it could not ask; only a direct answer counts.
-                None => task::get(&self.api, &container.id).await?,
+                None => self.ends.or(labels.replica, task::get(&self.api, &container.id).await?),
             };
             found.push(Listed {
                 replica: labels.replica,
@@ -149,9 +157,10 @@ impl Runtime for Containerd {
     }
 
     async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError> {
-        let result = self.run_unguarded(request).await;
+        let _turn = self.turns.take(request.replica).await;
+        let result = self.create_and_start(request).await;
         if result.is_err()
-            && let Err(error) = self.remove(request.replica).await
+            && let Err(error) = self.remove_all(request.replica).await
         {
             tracing::debug!(replica = %request.replica, %error, "a container that did not start is removed later");
         }
@@ -163,25 +172,28 @@ impl Runtime for Containerd {
     }
 
     async fn remove(&self, replica: ReplicaId) -> Result<(), RuntimeError> {
-        let id = replica.to_string();
-        task::end(&self.api, &id).await?;
-        // As long as there is a container, this is tried again.
-        self.vaults.remove(replica).await?;
-        container::remove(&self.api, &self.config.snapshotter, &id).await?;
-        files::remove(&self.config.files, replica).await
+        let _turn = self.turns.take(replica).await;
+        self.remove_all(replica).await
     }
 
     fn events(&self) -> mpsc::Receiver<RuntimeEvent> {
         events::subscribe(self.api.clone())
     }
 
-    async fn last_lines(&self, replica: ReplicaId, restarts: u32) -> Vec<String> {
+    async fn last_words(&self, replica: ReplicaId, restarts: u32) -> Vec<String> {
+        let reaped = {
+            let _turn = self.turns.take(replica).await;
+            task::reap(&self.api, &replica.to_string(), |code| self.ends.keep(replica, code)).await
+        };
+        if let Err(error) = reaped {
+            tracing::debug!(%replica, %error, "the log of a container that has ended may lack its last lines");
+        }
         logs::last_lines(&logs::log_path(&self.config.logs, replica, restarts), SHOWN_LINES).await
     }
 }
 
 impl Containerd {
-    async fn run_unguarded(&self, request: &RunRequest) -> Result<(), RuntimeError> {
+    async fn create_and_start(&self, request: &RunRequest) -> Result<(), RuntimeError> {
         let config = &self.config;
         let image = self.images.find(&request.spec.image).await?;
         let image = image.ok_or_else(|| RuntimeError::ImageGone {
@@ -206,5 +218,15 @@ impl Containerd {
             vaults: &self.vaults,
         };
         container::create_and_start(&self.api, config, request, &image, &host).await
+    }
+
+    async fn remove_all(&self, replica: ReplicaId) -> Result<(), RuntimeError> {
+        let id = replica.to_string();
+        task::end(&self.api, &id).await?;
+        self.ends.forget(replica);
+        // As long as there is a container, this is tried again.
+        self.vaults.remove(replica).await?;
+        container::remove(&self.api, &self.config.snapshotter, &id).await?;
+        files::remove(&self.config.files, replica).await
     }
 }

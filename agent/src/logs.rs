@@ -14,7 +14,7 @@ pub fn log_path(logs: &Path, replica: ReplicaId, restarts: u32) -> PathBuf {
     logs.join(replica.to_string()).join(format!("{restarts}.log"))
 }
 
-/// Makes the folder for the next start of a replica and drops its oldest logs.
+/// Makes the empty log for the next start of a replica and drops its oldest logs.
 pub(crate) async fn prepare(logs: &Path, replica: ReplicaId, restarts: u32) -> std::io::Result<PathBuf> {
     let path = log_path(logs, replica, restarts);
     if let Some(folder) = path.parent() {
@@ -26,7 +26,22 @@ pub(crate) async fn prepare(logs: &Path, replica: ReplicaId, restarts: u32) -> s
             _ => {}
         }
     }
+    let mut options = tokio::fs::OpenOptions::new();
+    options.create(true).append(true).open(&path).await?;
     Ok(path)
+}
+
+/// What to call standard output and standard error where both go to this log.
+///
+/// They differ, though they are one file: told of one name, the shim closes the file at the end of standard output,
+/// and what is still on its way from standard error is lost.
+pub(crate) fn consoles(log: &Path) -> (String, String) {
+    let folder = log.parent().unwrap_or(Path::new("/"));
+    let name = Path::new(log.file_name().unwrap_or_default());
+    (
+        log.display().to_string(),
+        format!("{}/./{}", folder.display(), name.display()),
+    )
 }
 
 /// The last `count` lines of a log; empty where it cannot be read.

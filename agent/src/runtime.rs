@@ -35,8 +35,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// What happens to containers, from now on. May be called once or more; each caller gets everything.
     fn events(&self) -> mpsc::Receiver<RuntimeEvent>;
 
-    /// The last lines that a container printed, oldest first; empty where there are none.
-    async fn last_lines(&self, replica: ReplicaId, restarts: u32) -> Vec<String>;
+    /// The last lines that a container printed that has ended, oldest first; empty where there are none.
+    async fn last_words(&self, replica: ReplicaId, restarts: u32) -> Vec<String>;
 }
 
 /// A signal that stops a container.

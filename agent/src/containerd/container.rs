@@ -22,6 +22,7 @@ use super::user::Ids;
 use super::vault::Vaults;
 use super::{label, user};
 use crate::image::Unpacked;
+use crate::logs;
 use crate::runtime::{RunRequest, RuntimeError};
 
 const SHIM: &str = "io.containerd.runc.v2";
@@ -85,12 +86,12 @@ pub(super) async fn create_and_start(
     if !request.secrets.is_empty() {
         host.vaults.fill(request.replica, ids, request.secrets.clone()).await?;
     }
-    let console = format!("file://{}", host.log.display());
+    let (stdout, stderr) = logs::consoles(&host.log);
     let task = CreateTaskRequest {
         container_id: id.clone(),
         rootfs: mounts,
-        stdout: console.clone(),
-        stderr: console,
+        stdout,
+        stderr,
         options: options(config),
         ..CreateTaskRequest::default()
     };

@@ -75,6 +75,23 @@ fn gone_is_fine<T>(answer: Result<T, ApiError>) -> Result<(), ApiError> {
     }
 }
 
+/// Deletes the task if it has ended, which also waits until all that it printed lies in its log: the shim that copies
+/// it there may be behind when it tells of the end.
+///
+/// Its exit code goes to `keep` before containerd forgets it.
+pub(super) async fn reap(api: &Api, id: &str, keep: impl FnOnce(u32)) -> Result<(), RuntimeError> {
+    let Task::Exited { code } = get(api, id).await? else {
+        return Ok(());
+    };
+    keep(code);
+    let request = DeleteTaskRequest {
+        container_id: id.to_owned(),
+    };
+    or_gone(within(LONG, api.tasks().delete(api.request(request))).await)
+        .map(drop)
+        .map_err(|error| api.refused("delete a task", error))
+}
+
 /// Kills the task if it lives, waits for its end and deletes it.
 pub(super) async fn end(api: &Api, id: &str) -> Result<(), RuntimeError> {
     let delete = || {

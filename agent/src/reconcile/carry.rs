@@ -77,7 +77,7 @@ impl Carrier {
         let mut ends = BTreeMap::new();
         for it in &containers {
             if let Task::Exited { code } = it.task {
-                let last_lines = self.runtime.last_lines(it.replica, it.restarts).await;
+                let last_lines = self.runtime.last_words(it.replica, it.restarts).await;
                 ends.insert(it.replica, reason::exited(code, &last_lines));
             }
         }

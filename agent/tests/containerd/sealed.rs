@@ -148,10 +148,20 @@ fn a_worker_needs_no_port_and_one_that_ends_says_how() {
             let reason = world.until(2, Phase::Failed).await.reason.unwrap();
             assert_eq!(reason.code, "exited");
             assert!(reason.message.contains("exit code 3"), "{}", reason.message);
+            // What it printed reaches the log after the news of its end: everybody's last words are waited for.
+            let many: Vec<_> = (10..22).map(|n| (n, Intent::Run, exits, NONE)).collect();
+            world.want(&many);
+            for (n, ..) in &many {
+                let reason = world.until(*n, Phase::Failed).await.reason.unwrap();
+                assert!(reason.message.contains("told to end at once"), "{}", reason.message);
+            }
             assert!(world.told().iter().all(|it| it.address.is_none()));
-            world.want(&[(1, Intent::Stop, APP, NONE), (2, Intent::Stop, exits, NONE)]);
-            world.until(1, Phase::Stopped).await;
-            world.until(2, Phase::Stopped).await;
+            let mut all = vec![1, 2];
+            all.extend(many.iter().map(|it| it.0));
+            world.want(&all.iter().map(|n| (*n, Intent::Stop, exits, NONE)).collect::<Vec<_>>());
+            for n in all {
+                world.until(n, Phase::Stopped).await;
+            }
             assert_eq!(world.runtime.list().await.unwrap(), []);
             world.stop().await;
         },

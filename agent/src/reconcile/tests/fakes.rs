@@ -130,7 +130,7 @@ impl Runtime for FakeHost {
         receive
     }
 
-    async fn last_lines(&self, _: ReplicaId, _: u32) -> Vec<String> {
+    async fn last_words(&self, _: ReplicaId, _: u32) -> Vec<String> {
         vec!["last words".to_owned()]
     }
 }
