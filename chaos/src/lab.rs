@@ -23,12 +23,14 @@ use crate::command::{self, CommandError};
 use crate::paths;
 
 mod boot;
+mod capture;
 mod cgroup;
 pub mod init;
 mod network;
 mod process;
 mod record;
 
+pub use capture::Capture;
 pub use network::Network;
 pub use process::{HostProcess, Program};
 pub use record::Record;
@@ -118,6 +120,11 @@ impl Lab {
             lab.boot(host)?;
         }
         Ok(lab)
+    }
+
+    /// Records what goes over the lab's network from now on, into a file in the pcap format. `filter` is one of tcpdump's.
+    pub fn capture(&self, file: &Path, filter: &str) -> Result<Capture, LabError> {
+        Capture::start(self.network(), file, filter)
     }
 
     /// A lab that an earlier process left running with [`Lab::keep`]. It stays up when this value is dropped.

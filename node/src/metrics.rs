@@ -66,6 +66,12 @@ fn consensus(registry: &mut Registry, cluster: &Cluster, status: &Status) {
     );
     gauge(
         registry,
+        "raft_snapshot_index",
+        "The last entry contained in this node's newest snapshot",
+        status.snapshot_index.unwrap_or(0),
+    );
+    gauge(
+        registry,
         "raft_voters",
         "Members whose votes count",
         status.voters.len() as u64,

@@ -180,6 +180,16 @@ fn draft(settings: &Settings) -> NodeDraft {
     }
 }
 
+fn timing(settings: &Settings) -> raft::Timing {
+    let usual = raft::Timing::default();
+    raft::Timing {
+        snapshot_after: settings.snapshot_entries,
+        // As large a part of the log as usual.
+        keep_after_snapshot: settings.snapshot_entries * usual.keep_after_snapshot / usual.snapshot_after,
+        ..usual
+    }
+}
+
 /// Opens the folder and takes part. The key is that of a cluster that was founded just now.
 async fn join_or_found(settings: &Settings, draft: NodeDraft, slot: &Slot) -> Result<(Cluster, Option<FirstKey>)> {
     let is_known = settings.data_dir.join("identity.json").exists();
@@ -203,7 +213,7 @@ async fn join_or_found(settings: &Settings, draft: NodeDraft, slot: &Slot) -> Re
         listen: settings.peer_addr,
         draft,
         start,
-        timing: raft::Timing::default(),
+        timing: timing(settings),
         services: Some(slot.routes()),
     };
     let cluster = Cluster::start(config).await?;

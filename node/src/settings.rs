@@ -16,6 +16,9 @@ pub(crate) use args::{DevArgs, LogFormat, RateLimit, ServerArgs};
 const DATA_DIR: &str = "/var/lib/goblins";
 /// Changes an hour and account where nobody says.
 const RATE_LIMIT: u32 = 100;
+/// Changes from one snapshot to the next where nobody says, and the fewest that make sense.
+const SNAPSHOT_ENTRIES: u64 = 10_000;
+const SNAPSHOT_ENTRIES_MIN: u64 = 100;
 const API_PORT: u16 = 7400;
 const PEER_PORT: u16 = 7401;
 const HTTP_PORT: u16 = 8080;
@@ -45,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) birth: Birth,
     pub(crate) containers: Option<Containers>,
     pub(crate) api_rate_limit: RateLimit,
+    /// Entries from one snapshot to the next.
+    pub(crate) snapshot_entries: u64,
     pub(crate) bootstrap_key_file: Option<PathBuf>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
@@ -101,6 +106,7 @@ impl Settings {
                 })
             },
             api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::PerHour(RATE_LIMIT)),
+            snapshot_entries: snapshot_entries(args.snapshot_entries)?,
             bootstrap_key_file: args.bootstrap_key_file,
             log: args.log.unwrap_or_else(|| "info,openraft=error".to_owned()),
             log_format: args.log_format.unwrap_or_default(),
@@ -139,6 +145,7 @@ impl Settings {
                 subnet: subnet(args.container_subnet.as_deref())?,
             }),
             api_rate_limit: RateLimit::Off,
+            snapshot_entries: SNAPSHOT_ENTRIES,
             bootstrap_key_file: None,
             log: args.log,
             log_format: LogFormat::Text,
@@ -176,6 +183,16 @@ fn node_name(given: Option<String>) -> Result<String> {
         bail!("--node-name {name:?}: use 1 to 63 letters, digits, dashes, dots and underscores");
     }
     Ok(name)
+}
+
+fn snapshot_entries(given: Option<u64>) -> Result<u64> {
+    let entries = given.unwrap_or(SNAPSHOT_ENTRIES);
+    if entries < SNAPSHOT_ENTRIES_MIN {
+        bail!(
+            "--snapshot-entries {entries}: give at least {SNAPSHOT_ENTRIES_MIN}, or every few changes cost a snapshot"
+        );
+    }
+    Ok(entries)
 }
 
 fn registries(given: Vec<String>) -> Result<Vec<String>> {

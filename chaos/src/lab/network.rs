@@ -41,6 +41,11 @@ impl Network {
         self.host(GATEWAY)
     }
 
+    /// This machine's own address there.
+    pub fn machine(self) -> Ipv4Addr {
+        self.host(MACHINE)
+    }
+
     /// The lab's network namespace, which is also what the link from this machine is called.
     pub fn name(self) -> String {
         format!("goblab{}", self.number)

@@ -34,11 +34,17 @@ impl Drop for Fixture {
 impl Fixture {
     /// A cluster of `hosts` nodes.
     pub async fn start(hosts: u8) -> Self {
+        Self::with_flags(hosts, &[]).await
+    }
+
+    /// A cluster whose daemons get further flags.
+    pub async fn with_flags(hosts: u8, flags: &[&str]) -> Self {
         common::install_crypto();
         let mut lab = Lab::up(hosts, None).expect("the lab comes up");
         let registry = Registry::start(&mut lab).await.expect("the registry starts");
         let options = Options {
             insecure_registries: vec![registry.address().to_owned()],
+            flags: flags.iter().map(|&it| it.to_owned()).collect(),
             ..Options::default()
         };
         let cluster = match Cluster::start(&lab, options).await {

@@ -108,7 +108,13 @@ async fn values_of_secrets_are_nowhere_in_the_open() {
     if !can_make_hosts() {
         return;
     }
-    let mut it = Fixture::start(3).await;
+    let mut it = Fixture::with_flags(3, &["--snapshot-entries", "100"]).await;
+    // What nodes say to each other; the test itself, from this machine, asks them in the open.
+    let wire = it.lab.state().join("wire.pcap");
+    let capture = it
+        .lab
+        .capture(&wire, &format!("not host {}", it.lab.network().machine()))
+        .unwrap();
     let api = it.api(1);
     let canaries: Vec<String> = (0..4).map(|_| canary()).collect();
     let set = secret(&api, "vault").await;
@@ -152,13 +158,23 @@ async fn values_of_secrets_are_nowhere_in_the_open() {
     })
     .await;
     it.wait_ready(1, &service, 2).await;
+    // A snapshot on each node, and a node that gets one sent.
+    snapshots(&it, &[1, 2, 3]).await;
     it.cluster.kill(2).unwrap();
     it.cluster.launch(&it.lab, 2).unwrap();
     it.cluster.wait_ready(2).await.unwrap();
     it.cluster.stop(3).unwrap();
+    snapshots(&it, &[1, 2]).await;
     it.cluster.launch(&it.lab, 3).unwrap();
     it.cluster.wait_ready(3).await.unwrap();
     assert_eq!(value(&it.api(2), &set, &first).await, canaries[2]);
+    assert_eq!(value(&it.api(3), &set, &first).await, canaries[2]);
+    for host in 1..=3 {
+        it.answers(host, HOSTNAME, 2).await;
+    }
+    let traffic = capture.finish().unwrap();
+    assert!(traffic.len() > 500_000, "only {} bytes were captured", traffic.len());
+    assert!(!holds(&traffic, &forms), "nodes tell each other a value in the open");
 
     for path in [
         "/api/secrets/",
@@ -189,6 +205,37 @@ async fn values_of_secrets_are_nowhere_in_the_open() {
     .unwrap();
     search(it.lab.state(), &forms, &mut found);
     assert_eq!(found, [planted.display().to_string()]);
+}
+
+/// Makes changes until the nodes on these hosts have each taken a snapshot of them.
+async fn snapshots(it: &Fixture, hosts: &[u8]) {
+    let from = metric(it, hosts[0], "raft_applied_index").await;
+    for n in 0.. {
+        let mut newest = Vec::new();
+        for host in hosts {
+            newest.push(metric(it, *host, "raft_snapshot_index").await);
+        }
+        if newest.iter().all(|it| *it > from) {
+            break;
+        }
+        assert!(n < 1_000, "no snapshot after {n} changes: {newest:?}, from {from}");
+        let project = json!({ "name": format!("p{from}-{n}") });
+        it.api(hosts[0]).post("/api/projects/", &project).await.unwrap();
+    }
+}
+
+/// A number that a node measures.
+async fn metric(it: &Fixture, host: u8, name: &str) -> u64 {
+    let answer = it
+        .api(host)
+        .send(Method::GET, "/metrics", &[], None, PATIENCE)
+        .await
+        .unwrap();
+    let name = format!("goblins_{name} ");
+    let line = answer.body.lines().find_map(|line| line.strip_prefix(&name));
+    line.unwrap_or_else(|| panic!("no {name}in {}", answer.body))
+        .parse()
+        .unwrap()
 }
 
 /// The environment of a replica, as it says through the proxy of a host.

@@ -59,6 +59,9 @@ pub(crate) struct ServerArgs {
     /// Changes, and reads of secret values, that an account may make an hour, or off [default: 100]
     #[arg(long, env = "GOBLINS_API_RATE_LIMIT", value_name = "N|off")]
     pub(crate) api_rate_limit: Option<RateLimit>,
+    /// Take a snapshot of the state each time this many changes were made, and forget the log before it [default: 10000]
+    #[arg(long, env = "GOBLINS_SNAPSHOT_ENTRIES", value_name = "N")]
+    pub(crate) snapshot_entries: Option<u64>,
     /// Where the first node writes the first admin's API key, with mode 0600 [default: it is printed once]
     #[arg(long, env = "GOBLINS_BOOTSTRAP_KEY_FILE", value_name = "PATH")]
     pub(crate) bootstrap_key_file: Option<PathBuf>,
