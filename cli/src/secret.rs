@@ -1,5 +1,6 @@
 //! `goblins secret`
 
+mod check;
 mod copy;
 
 use std::path::PathBuf;
@@ -37,6 +38,9 @@ pub enum SecretCommand {
         which: Which,
         /// The file; `-` is standard input
         file: PathBuf,
+        /// Leave out lines without a value; without this they are refused, as a secret holds no empty values
+        #[arg(long)]
+        skip_empty: bool,
         /// Only say what would be done
         #[arg(long)]
         dry_run: bool,
@@ -77,8 +81,12 @@ pub(crate) async fn run(command: SecretCommand) -> Result<()> {
             connection,
             which,
             file,
+            skip_empty,
             dry_run,
-        } => copy::import(&client(connection)?, &which, &file, dry_run).await,
+        } => {
+            let pairs = copy::pairs(&file, skip_empty)?;
+            copy::import(&client(connection)?, &which, &pairs, dry_run).await
+        }
         SecretCommand::Export {
             connection,
             which,

@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::check::check;
 use super::{Which, find, items};
 use crate::client::Client;
-use crate::dotenv;
+use crate::dotenv::{self, Pair};
 use crate::table::plain;
 
 /// What an import does with a key.
@@ -23,20 +24,26 @@ enum Deed {
     Update(String),
 }
 
-/// Sets items. Values that are there are not read, so each one in the file is set anew.
-pub(super) async fn import(client: &Client, which: &Which, file: &Path, dry_run: bool) -> Result<()> {
+/// What a file sets, which is fit to be imported.
+pub(super) fn pairs(file: &Path, skip_empty: bool) -> Result<Vec<Pair>> {
     let text = read(file)?;
-    let pairs = dotenv::parse(&text).with_context(|| format!("cannot import {}", file.display()))?;
+    let pairs = dotenv::parse(&text).and_then(|it| check(it, skip_empty));
+    let pairs = pairs.with_context(|| format!("cannot import {}", file.display()))?;
     if pairs.is_empty() {
         bail!("{} sets nothing", file.display());
     }
+    Ok(pairs)
+}
+
+/// Sets items. Values that are there are not read, so each one in the file is set anew.
+pub(super) async fn import(client: &Client, which: &Which, pairs: &[Pair], dry_run: bool) -> Result<()> {
     let secret = find(client, which).await?;
     let path = items(&secret);
     let known = client.list(&path).await?;
     let known: BTreeMap<_, _> = known.iter().map(|it| (plain(&it["key"]), plain(&it["id"]))).collect();
     let name = plain(&secret["name"]);
     let mut done = 0;
-    for (key, value) in &pairs {
+    for (key, value) in pairs {
         let deed = known.get(key).map_or(Deed::Create, |id| Deed::Update(id.clone()));
         let word = if deed == Deed::Create { "create" } else { "update" };
         if dry_run {
