@@ -1,5 +1,6 @@
 //! How texts become scalars: white space, decimal digits of every script, integers, ids and times.
 
+use jiff::fmt::temporal::DateTimePrinter;
 use model::Timestamp;
 use uuid::Uuid;
 
@@ -71,10 +72,12 @@ pub fn uuid(text: &str) -> Option<Uuid> {
 /// A moment as clients see it: ISO 8601, UTC with `Z`, six digits of a second or none.
 #[must_use]
 pub fn time_text(at: Timestamp) -> String {
+    const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
+    const MICROSECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
     let micros = i64::try_from(at.0).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_microsecond(micros) {
-        Ok(time) if at.0.is_multiple_of(1_000_000) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        Ok(time) if at.0.is_multiple_of(1_000_000) => SECONDS.timestamp_to_string(&time),
+        Ok(time) => MICROSECONDS.timestamp_to_string(&time),
         // Beyond the year 9999; no clock is that wrong.
         Err(_) => "9999-12-31T23:59:59Z".to_owned(),
     }

@@ -1,24 +1,29 @@
-//! A list of resources, counted without being walked.
+//! Lists that are counted and taken in pages.
 
-/// Resources in the order in which they were made, with their number. Taking a page near either end costs as much as
-/// the page, however many there are.
+use std::ops::Range;
+
+/// Resources in the order in which they were made, with their number. Taking a page costs as much as the page, however
+/// many there are.
 pub struct Members<'a, T> {
     count: usize,
-    rows: Box<dyn DoubleEndedIterator<Item = &'a T> + 'a>,
+    rows: Box<dyn Fn(Range<usize>) -> Vec<&'a T> + 'a>,
 }
 
 impl<'a, T> Members<'a, T> {
-    pub(super) fn new(count: usize, rows: impl DoubleEndedIterator<Item = &'a T> + 'a) -> Self {
+    /// So many, and those at any places.
+    pub(super) fn new(count: usize, rows: impl Fn(Range<usize>) -> Vec<&'a T> + 'a) -> Self {
         Self {
             count,
             rows: Box::new(rows),
         }
     }
 
-    /// These rows; for what is counted by walking it, because there is never much of it.
+    /// These rows; for what is walked to be counted, because there is never much of it.
     #[must_use]
-    pub fn of(rows: Vec<&'a T>) -> Self {
-        Self::new(rows.len(), rows.into_iter())
+    pub fn of(all: Vec<&'a T>) -> Self {
+        Self::new(all.len(), move |places| {
+            all.get(places).map(<[_]>::to_vec).unwrap_or_default()
+        })
     }
 
     /// How many there are.
@@ -27,23 +32,17 @@ impl<'a, T> Members<'a, T> {
         self.count
     }
 
-    /// At most `take` of them after the first `skip`, reached from the nearer end.
+    /// At most `take` of them after the first `skip`.
     #[must_use]
-    pub fn page(self, skip: usize, take: usize) -> Vec<&'a T> {
-        let Self { count, rows } = self;
-        let end = skip.saturating_add(take).min(count);
-        if skip <= count / 2 {
-            return rows.skip(skip).take(take).collect();
-        }
-        let mut page: Vec<_> = rows.rev().skip(count - end).take(end.saturating_sub(skip)).collect();
-        page.reverse();
-        page
+    pub fn page(&self, skip: usize, take: usize) -> Vec<&'a T> {
+        let end = skip.saturating_add(take).min(self.count);
+        (self.rows)(skip.min(end)..end)
     }
 
     /// All of them.
     #[must_use]
-    pub fn all(self) -> Vec<&'a T> {
-        self.rows.collect()
+    pub fn all(&self) -> Vec<&'a T> {
+        (self.rows)(0..self.count)
     }
 }
 
@@ -52,15 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_the_same_from_either_end() {
+    fn a_page_ends_where_the_list_does() {
         let numbers: Vec<u32> = (0..95).collect();
-        for skip in [0, 20, 40, 60, 80, 90, 95, 200] {
-            let members = Members::new(numbers.len(), numbers.iter());
-            assert_eq!(
-                members.page(skip, 20),
-                numbers.iter().skip(skip).take(20).collect::<Vec<_>>()
-            );
+        let members = Members::of(numbers.iter().collect());
+        for skip in [0, 20, 40, 60, 80, 90, 95, 200, usize::MAX] {
+            let expected: Vec<_> = numbers.iter().skip(skip).take(20).collect();
+            assert_eq!(members.page(skip, 20), expected);
         }
-        assert_eq!(Members::of(numbers.iter().collect()).count(), 95);
+        assert_eq!((members.count(), members.all().len()), (95, 95));
     }
 }

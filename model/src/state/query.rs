@@ -68,10 +68,10 @@ macro_rules! members {
             #[must_use]
             pub fn $name(&self, $($arg: $ty),*) -> Members<'_, $of> {
                 let key = $key;
-                Members::new(
-                    self.index.$group.count(&key),
-                    self.index.$group.of(&key).filter_map(|id| self.$one(id)),
-                )
+                let group = &self.index.$group;
+                Members::new(group.count(&key), move |places| {
+                    group.at(&key, places).into_iter().filter_map(|id| self.$one(id)).collect()
+                })
             }
         )*}
     };
@@ -167,7 +167,7 @@ impl State {
     /// All accounts, with their number.
     #[must_use]
     pub fn all_accounts(&self) -> Members<'_, Account> {
-        Members::new(self.accounts.len(), self.accounts())
+        Members::of(self.accounts().collect())
     }
 
     /// The API key with this SHA-256.
@@ -338,7 +338,21 @@ impl State {
     /// All events, with their number.
     #[must_use]
     pub fn all_events(&self) -> Members<'_, Event> {
-        Members::new(self.events.len(), self.events())
+        let count = self.events.len();
+        // Walked from the nearer end; only so many events are kept.
+        Members::new(count, move |places| {
+            if places.start <= count / 2 {
+                return self.events().skip(places.start).take(places.len()).collect();
+            }
+            let mut page: Vec<_> = self
+                .events()
+                .rev()
+                .skip(count - places.end)
+                .take(places.len())
+                .collect();
+            page.reverse();
+            page
+        })
     }
 
     /// The last event.
