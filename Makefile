@@ -65,6 +65,10 @@ bench-api: deps ## Requests/s of the REST API on one and three nodes, beside etc
 bench-raft: deps ## Writes, reads, memory and the loss of a leader on three nodes, beside etcd (needs root)
 	@scripts/bench raft
 
+.PHONY: bench-secrets
+bench-secrets: deps ## Reading sealed values, and rotating the key of 100,000 of them under load, on three nodes (needs root)
+	@BENCH_FLAGS="$${BENCH_FLAGS:---objects 100000}" scripts/bench secrets
+
 .PHONY: clean
 clean: ## Removes what was built and cached
 	@if [ -x $(BIN)/chaos ] && [ "$$(id -u)" = 0 ]; then $(BIN)/chaos demo-stop; fi

@@ -17,9 +17,11 @@ mod http;
 mod load;
 mod outage;
 mod raft;
+mod secrets;
 
 pub use api::api;
 pub use raft::raft;
+pub use secrets::secrets;
 
 /// Why there are no figures.
 #[derive(Debug, Error)]

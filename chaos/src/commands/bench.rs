@@ -17,6 +17,8 @@ enum What {
     Api(EffortArgs),
     /// Writes, reads, memory and the loss of a leader, on three nodes.
     Raft(EffortArgs),
+    /// Reading sealed values, and rotating the key of --objects of them while others write, on three nodes.
+    Secrets(EffortArgs),
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +57,7 @@ pub fn run(command: BenchCommand) -> anyhow::Result<()> {
         None | Some(What::Demo) => chaos::demo::bench()?,
         Some(What::Api(args)) => bench::api(&args.effort())?,
         Some(What::Raft(args)) => bench::raft(&args.effort())?,
+        Some(What::Secrets(args)) => bench::secrets(&args.effort())?,
     }
     Ok(())
 }

@@ -363,7 +363,6 @@ impl State {
 
     /// Reads of secrets, and other events, oldest first: each are kept up to a number of their own.
     pub(crate) fn events_by_class(&self) -> [(usize, impl Iterator<Item = EventId>); 2] {
-        let class = |set: &imbl::OrdSet<EventId>| (set.len(), set.clone().into_iter());
-        [class(&self.index.read_events), class(&self.index.other_events)]
+        [&self.index.read_events, &self.index.other_events].map(|class| (class.len(), class.iter().copied()))
     }
 }
