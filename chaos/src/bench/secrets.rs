@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
 use super::api::servers;
-use super::figures::Figure;
+use super::figures::{Figure, median};
 use super::http::request;
 use super::load::Load;
 use super::{BenchError, Effort, cluster, config, head};
@@ -16,9 +16,12 @@ const NODES: u8 = 3;
 /// Items of one secret, and how many values are read.
 const VALUES: usize = 1000;
 const AT_ONCE: usize = 64;
+const ROUNDS: usize = 7;
+/// How often other writes are measured before.
+const STRETCHES: usize = 5;
 /// Clients that write something else meanwhile.
 const OTHERS: usize = 8;
-const ROTATIONS: &str = "/api/cluster/keyring/";
+const KEYRING: &str = "/api/keyring/";
 
 /// Measures and prints.
 pub fn secrets(effort: &Effort) -> Result<(), BenchError> {
@@ -38,17 +41,25 @@ async fn all(effort: &Effort) -> Result<(), BenchError> {
     for client in 0..OTHERS {
         ids.push(config(&cluster, &format!("other {client}")).await?);
     }
-    let before = others(&cluster, &ids, effort)?.run().await?;
-    let (took, worst) = rotation(&cluster, &ids, effort).await?;
+    let mut before = Vec::new();
+    for _ in 0..STRETCHES {
+        before.push(others(&cluster, &ids, effort)?.run().await?);
+    }
+    let (took, meanwhile) = rotation(&cluster, &ids, effort).await?;
+    let worst = |all: &[Figure]| all.iter().map(|it| it.p99).fold(0.0, f64::max);
+    let p99 = |all: &[Figure]| median(&mut all.iter().map(|it| it.p99).collect::<Vec<_>>());
+    let failed: u64 = before.iter().chain(&meanwhile).map(|it| it.failed).sum();
     println!(
-        "rotation of {} values: {:.1} s; p99 of other writes ({OTHERS} clients): {:.1} ms before, {:.1} ms at worst while \
-         it went on, ratio {:.2}; failed writes: {}",
+        "rotation of {} values: {:.1} s; p99 of other writes ({OTHERS} clients, stretches of {} s, median and worst): \
+         before {:.1} and {:.1} ms, meanwhile {:.1} and {:.1} ms, ratio of medians {:.2}; failed writes: {failed}",
         effort.objects.div_ceil(VALUES) * VALUES,
         took.as_secs_f64(),
-        before.p99,
-        worst.p99,
-        worst.p99 / before.p99,
-        before.failed + worst.failed,
+        effort.seconds,
+        p99(&before),
+        worst(&before),
+        p99(&meanwhile),
+        worst(&meanwhile),
+        p99(&meanwhile) / p99(&before),
     );
     Ok(())
 }
@@ -71,57 +82,44 @@ async fn secret(cluster: &Cluster, n: usize) -> Result<Vec<String>, BenchError> 
     made.buffer_unordered(AT_ONCE).try_collect().await
 }
 
-/// Each read is on record before it is answered; what a record costs shows in as many other writes.
+/// Each read is on record before it is answered; what a record costs shows in as many other writes, measured in turns.
 async fn reads(cluster: &Cluster, items: &[String]) -> Result<(), BenchError> {
     let api = cluster.client(1)?;
-    let began = Instant::now();
-    let reads = futures::stream::iter(items).map(|path| api.get(path));
-    reads.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
-    let reads = began.elapsed();
-    let other = config(cluster, "other").await?;
-    let path = format!("/api/configs/{other}/");
-    let began = Instant::now();
-    let writes = futures::stream::iter(0..items.len()).map(|n| {
-        let (api, path) = (&api, &path);
-        async move { api.patch(path, &json!({"name": format!("name {n}")})).await }
-    });
-    writes.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
-    let writes = began.elapsed();
+    let other = format!("/api/configs/{}/", config(cluster, "other").await?);
+    let (mut read, mut written) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        let all = futures::stream::iter(items).map(|path| api.get(path));
+        all.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
+        read.push(began.elapsed().as_secs_f64() * 1000.0);
+        let began = Instant::now();
+        let all = futures::stream::iter(0..items.len()).map(|n| {
+            let (api, path) = (&api, &other);
+            async move { api.patch(path, &json!({"name": format!("name {n}")})).await }
+        });
+        all.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
+        written.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    let (read, written) = (median(&mut read), median(&mut written));
     println!(
-        "reading {} values, {AT_ONCE} at once: {} ms, each on record before it is answered; as many other writes: {} ms; \
-         reads beyond that: {} ms",
+        "reading {} values, {AT_ONCE} at once, each on record before it is answered: {read:.0} ms; as many other \
+         writes: {written:.0} ms; reads beyond that: {:.0} ms (medians of {ROUNDS})",
         items.len(),
-        reads.as_millis(),
-        writes.as_millis(),
-        reads.saturating_sub(writes).as_millis(),
+        (read - written).max(0.0),
     );
     Ok(())
 }
 
-/// Rotates under load: how long it took, and the worst stretch that others had meanwhile.
-async fn rotation(cluster: &Cluster, ids: &[String], effort: &Effort) -> Result<(Duration, Figure), BenchError> {
+/// Rotates under load: how long it took, and what others had meanwhile, stretch by stretch.
+async fn rotation(cluster: &Cluster, ids: &[String], effort: &Effort) -> Result<(Duration, Vec<Figure>), BenchError> {
     let api = cluster.client(2)?;
     let began = Instant::now();
-    api.post(&format!("{ROTATIONS}rotate/"), &json!({})).await?;
-    let mut worst: Option<Figure> = None;
-    let ended = async {
-        while api.get(ROTATIONS).await?["is_rotating"] != false {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        Ok::<_, BenchError>(began.elapsed())
-    };
-    tokio::pin!(ended);
-    loop {
-        tokio::select! {
-            took = &mut ended => return Ok((took?, worst.unwrap_or(Figure::of(Vec::new(), began.elapsed(), 0)))),
-            figure = others(cluster, ids, effort)?.run() => {
-                let figure = figure?;
-                if worst.as_ref().is_none_or(|it| it.p99 < figure.p99) {
-                    worst = Some(figure);
-                }
-            }
-        }
+    api.post(&format!("{KEYRING}rotate/"), &json!({})).await?;
+    let mut meanwhile = Vec::new();
+    while api.get(KEYRING).await?["rotating"] == true {
+        meanwhile.push(others(cluster, ids, effort)?.run().await?);
     }
+    Ok((began.elapsed(), meanwhile))
 }
 
 /// Writes of something else, on all nodes.

@@ -13,9 +13,11 @@ use super::follow::Wanted;
 use super::{Holding, Keyrings};
 use crate::adapters::chain;
 
-/// Values moved by one command at most.
-const BATCH: usize = 200;
-/// Bytes of ciphertext in one command, about: values may be large, and other writes wait behind it.
+/// Values moved by one command at most: all nodes apply it in one go, and other writes wait behind it.
+const BATCH: usize = 50;
+/// How many times as long as a batch took the next one waits, so that other writes have the machine in between.
+const REST: u32 = 2;
+/// Bytes of ciphertext in one command, about: values may be large.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// A write that was sealed under the old key may be on its way for this long; longer than a client's command is tried
 /// for.
@@ -159,8 +161,7 @@ impl Keyrings {
             ));
         }
         submit(&self.cluster, Command::Rewrap(batch)).await?;
-        // As long as it took: other writes have the disk for half of the time.
-        Ok(Some(began.elapsed()))
+        Ok(Some(began.elapsed() * REST))
     }
 
     async fn retire(
