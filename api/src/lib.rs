@@ -33,7 +33,7 @@ pub use config::{ApiConfig, RateLimit};
 pub use errors::FieldErrors;
 pub use output::Out;
 pub use port::{
-    ClusterView, ControlPlane, KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings, MemberView, Readiness,
-    SealError, Sealer, SubmitError, Submitted, Unavailable,
+    BackupFault, BackupStream, Backups, ClusterView, ControlPlane, KeyringFault, KeyringHeld, KeyringNode, KeyringView,
+    Keyrings, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable,
 };
 pub use router::router;

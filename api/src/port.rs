@@ -1,10 +1,12 @@
 //! What the API needs from the rest of the node.
 
+mod backup;
 mod keyring;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use backup::{BackupFault, BackupStream, Backups};
 pub use keyring::{KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings};
 use model::{
     KeyVersion, NodeId, OperationId, Outcome, Rejection, Revision, Sealed, SecretValue, SecretValueId, State,
@@ -51,6 +53,11 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// The keys of all nodes, where there are any.
     fn keyrings(&self) -> Option<&dyn Keyrings> {
+        None
+    }
+
+    /// Backups, where some can be taken.
+    fn backups(&self) -> Option<&dyn Backups> {
         None
     }
 }

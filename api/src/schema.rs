@@ -86,7 +86,9 @@ fn schemas() -> Out {
                 }
             }
             Kind::Single(table) => drop(all.insert(name.to_owned(), table.answered())),
-            Kind::Action(table, _) => drop(all.insert(format!("{:?}Request", path.endpoint), table.sent())),
+            Kind::Action(table, _) | Kind::File(table) => {
+                drop(all.insert(format!("{:?}Request", path.endpoint), table.sent()))
+            }
             Kind::Silent | Kind::Document(_) => {}
         }
     }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(15);
+/// What takes longer is not a download any more; that it goes on is seen by its pieces.
+const DOWNLOAD: Duration = Duration::from_secs(24 * 3600);
 
 /// Talks to one node, which forwards what it cannot answer itself.
 pub(crate) struct Client {
@@ -66,7 +68,27 @@ impl Client {
         Ok(found)
     }
 
+    /// An answer whose body is still to come, for as long as it takes.
+    pub(crate) async fn open(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
+        let (url, request) = self.request(method, path, body)?;
+        let answer = tokio::time::timeout(ANSWER, self.send(request.timeout(DOWNLOAD))).await;
+        let answer =
+            answer.with_context(|| format!("no answer from {} within {} s", self.base, ANSWER.as_secs()))??;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        match self.read(&url, answer).await {
+            Err(refused) => Err(refused),
+            Ok(_) => bail!("{url} answered something unexpected"),
+        }
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let (url, request) = self.request(method, path, body)?;
+        self.read(&url, self.send(request).await?).await
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(Url, RequestBuilder)> {
         let url = self
             .base
             .join(path)
@@ -75,12 +97,19 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.with_context(|| {
+        Ok((url, request))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        request.send().await.with_context(|| {
             format!(
                 "no answer from {}; is a node running there? --api or GOBLINS_API names another",
                 self.base
             )
-        })?;
+        })
+    }
+
+    async fn read(&self, url: &Url, answer: Response) -> Result<Value> {
         let status = answer.status();
         let again = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
         let again = again.map(|it| format!(" (ask again in {it} s)")).unwrap_or_default();

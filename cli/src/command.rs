@@ -72,11 +72,7 @@ pub enum TokenCommand {
 /// # Errors
 /// When the cluster cannot be reached, refuses, or answers something unexpected; the text says which and what to do.
 pub fn run(command: Command) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start")?;
-    runtime.block_on(async {
+    block_on(async {
         match command {
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
             Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
@@ -85,6 +81,15 @@ pub fn run(command: Command) -> Result<()> {
             Command::Node(command) => node::run(command).await,
         }
     })
+}
+
+/// Runs what has to wait for a cluster.
+pub(crate) fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(work)
 }
 
 /// A client for these flags.

@@ -1,6 +1,7 @@
 //! The client commands of the `goblins` binary. They use the public API and nothing else, so that whatever they can do
 //! any client can do.
 
+mod backup;
 mod client;
 mod command;
 mod dotenv;
@@ -12,4 +13,6 @@ mod status;
 mod table;
 mod token;
 
+pub use backup::{BackupArgs, BackupReport, backup};
 pub use command::{Command, run};
+pub use passphrase::From as PassphraseFrom;

@@ -21,7 +21,10 @@ pub struct From {
 
 impl From {
     /// The passphrase as it is.
-    pub(crate) fn known(&self) -> Result<Zeroizing<String>> {
+    ///
+    /// # Errors
+    /// When there is none to be had; the text says why.
+    pub fn known(&self) -> Result<Zeroizing<String>> {
         match &self.passphrase_file {
             Some(path) => read(path),
             None => ask("Passphrase: "),

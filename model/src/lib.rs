@@ -19,6 +19,7 @@ mod node_view;
 mod outcome;
 mod rejection;
 mod resource;
+mod restore;
 mod sealed;
 mod state;
 mod units;
@@ -45,6 +46,7 @@ pub use resource::{
     Phase, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Route, Scope, Secret, SecretItem, SecretPin,
     SecretValue, Service, ServiceKind, ServiceSpec, Session, Verb,
 };
+pub use restore::Refounding;
 pub use sealed::{KeyVersion, Sealed};
 pub use state::{Members, State};
 pub use units::{ByteCount, Generation, Millicores, Revision, Timestamp};

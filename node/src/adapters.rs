@@ -18,6 +18,7 @@ use storage::{Keyring, secret_context};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::backup::Backups;
 use crate::keyring::Keyrings;
 use crate::metrics;
 
@@ -27,8 +28,8 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The API's way to consensus, and to the keys of all nodes.
-pub(crate) struct Control(pub(crate) Cluster, pub(crate) Arc<Keyrings>);
+/// The API's way to consensus, to the keys of all nodes, and to backups.
+pub(crate) struct Control(pub(crate) Cluster, pub(crate) Arc<Keyrings>, pub(crate) Backups);
 
 #[async_trait]
 impl ControlPlane for Control {
@@ -110,6 +111,10 @@ impl ControlPlane for Control {
 
     fn keyrings(&self) -> Option<&dyn api::Keyrings> {
         Some(&*self.1)
+    }
+
+    fn backups(&self) -> Option<&dyn api::Backups> {
+        Some(&self.2)
     }
 }
 

@@ -10,6 +10,7 @@
 //! puts the authority's key under one of them. A node seals by a key only after it has opened the authority with it.
 
 mod admin;
+mod backup;
 mod fault;
 mod follow;
 mod holding;

@@ -1,11 +1,13 @@
 //! The `goblins` binary: `server` and `dev` run a node, everything else is a client of one.
 
 mod adapters;
+mod backup;
 mod bootstrap;
 mod controllers;
 mod feeds;
 mod keyring;
 mod metrics;
+mod restore;
 mod server;
 mod settings;
 mod telemetry;
@@ -30,6 +32,10 @@ enum Command {
     Server(Box<ServerArgs>),
     /// Run a cluster of one on loopback, to try things out.
     Dev(DevArgs),
+    /// Write the whole state of the cluster to a file, from any node while it runs; or check such a file
+    Backup(Box<cli::BackupArgs>),
+    /// Make a new cluster of one node from a backup, in a folder that is empty or not there yet
+    Restore(restore::RestoreArgs),
     #[command(flatten)]
     Client(cli::Command),
 }
@@ -47,6 +53,8 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Server(args) => settings::Settings::from_server(*args).and_then(server::run),
         Command::Dev(args) => settings::Settings::from_dev(args).and_then(server::run),
+        Command::Backup(args) => cli::backup(*args, backup::inspect),
+        Command::Restore(args) => restore::run(args),
         Command::Client(command) => cli::run(command),
     };
     match result {

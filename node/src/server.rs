@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::adapters::{Control, ProxyPeers, Seals};
+use crate::backup::Backups;
 use crate::bootstrap::FirstKey;
 use crate::keyring::{Keyrings, Slot};
 use crate::settings::{Birth, RateLimit, Settings, addresses};
@@ -247,7 +248,8 @@ fn serve_api(
         ..api::ApiConfig::default()
     };
     let sealer = Arc::new(Seals(cluster.keyring(), Arc::clone(&keyrings)));
-    let router = api::router(Arc::new(Control(cluster.clone(), keyrings)), sealer, config);
+    let backups = Backups::new(cluster.clone(), Arc::clone(&keyrings));
+    let router = api::router(Arc::new(Control(cluster.clone(), keyrings, backups)), sealer, config);
     let task = tokio::spawn(http::serve(listener, router, stop.clone()));
     (task, stop)
 }

@@ -170,7 +170,8 @@ fn default_dev_dir() -> Option<PathBuf> {
     state.map(|it| it.join("goblins-dev"))
 }
 
-fn node_name(given: Option<String>) -> Result<String> {
+/// The name that was given, or this host's.
+pub(crate) fn node_name(given: Option<String>) -> Result<String> {
     let name = match given {
         Some(name) => name,
         None => nix::unistd::gethostname()

@@ -9,6 +9,7 @@
 //! under the passphrase, and pass between nodes only as a [`KeyBundle`].
 
 mod attempts;
+mod backup;
 mod bundle;
 mod change;
 mod document;
@@ -28,6 +29,7 @@ use zeroize::Zeroizing;
 use crate::DataDirError;
 use crate::seal::{self, Draw, SealError, aead};
 use attempts::Attempts;
+pub use backup::KeyDocument;
 pub use bundle::KeyBundle;
 pub use error::KeyringError;
 use ring::Ring;

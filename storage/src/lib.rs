@@ -15,6 +15,7 @@
 //! Nothing here knows openraft: log entries, votes and the consensus part of the state's metadata are opaque bytes.
 
 mod atomic_file;
+mod backup;
 mod codec;
 mod data_dir;
 mod error;
@@ -22,18 +23,21 @@ mod harden;
 mod keyring;
 mod log_store;
 mod open;
+mod restore;
 mod room;
 mod seal;
 mod snapshot;
 mod state_store;
 
+pub use backup::{Backup, BackupError, BackupHeader, write_backup};
 pub use codec::{CodecError, decode, encode};
 pub use data_dir::{CredentialsFile, DataDir, Folder, Identity, VacantDir};
 pub use error::{DataDirError, StorageError};
 pub use harden::{HardenError, harden};
-pub use keyring::{Import, KeyBundle, Keyring, KeyringError, KeyringStatus};
+pub use keyring::{Import, KeyBundle, KeyDocument, Keyring, KeyringError, KeyringStatus};
 pub use log_store::{Flushed, LogBounds, LogStore};
 pub use open::{OpenError, Stores};
+pub use restore::Begin;
 pub use room::{DiskFull, Room};
 pub use seal::{SealError, seal_context, secret_context};
 pub use snapshot::{Snapshot, SnapshotHeader, Snapshots, Staged};

@@ -5,7 +5,7 @@
 //! frame = length (4 bytes, big-endian) | codec bytes
 //! ```
 
-mod format;
+pub(crate) mod format;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -110,7 +110,8 @@ impl Snapshots {
     /// Writes a snapshot and makes it the newest.
     pub fn build(&self, state: &State, meta: &Meta) -> Result<Snapshot, StorageError> {
         let mut staged = self.stage()?;
-        let header = format::write(&mut staged, self.cluster, state, meta)?;
+        let path = staged.path.clone();
+        let header = format::write(&mut staged, &path, self.cluster, state, meta)?;
         self.finish(staged, header)
     }
 

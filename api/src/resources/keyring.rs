@@ -57,3 +57,10 @@ pub const LOCK: &[Field<()>] = &[
 
 /// What a request to unlock must hold.
 pub const PASSPHRASE: &[Field<()>] = &[Field::write_only("passphrase", SECRET, "The passphrase.")];
+
+/// What a request for a backup with the keys in it must hold.
+pub const SEALED_BY: &[Field<()>] = &[Field::write_only(
+    "passphrase",
+    SECRET,
+    "Seals the keys in the backup, 12 bytes or longer. Whoever restores it is asked for it.",
+)];

@@ -4,8 +4,8 @@ use http::StatusCode;
 
 use super::call::Call;
 use super::handlers::{create, delete, list_all, retrieve, reveal_secret, roll_back, update};
-use super::keyring;
 use super::paths::Endpoint;
+use super::{backup, keyring};
 use crate::answer::Answer;
 use crate::auth::login;
 use crate::errors::ApiError;
@@ -63,6 +63,7 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
             StatusCode::OK,
             show(cluster::FIELDS, &cluster::view(&call.realm())),
         )),
+        Endpoint::Backup => backup::answer(call, body).await,
         Endpoint::JoinTokens => collection::<JoinTokens>(call, body).await,
         Endpoint::Keyring => keyring::show(call).await,
         Endpoint::KeyringRotate => keyring::rotate(call).await,

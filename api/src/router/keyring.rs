@@ -39,14 +39,14 @@ pub async fn lock(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiErr
 
 /// Opens this node's keyring and those of the others.
 pub async fn unlock(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
-    let passphrase = passphrase(call, body).await?;
+    let passphrase = passphrase_in(call, PASSPHRASE, body).await?;
     keyrings(call)?.unlock(passphrase).await?;
     shown(call, StatusCode::OK).await
 }
 
 /// Takes the passphrase away.
 pub async fn remove_lock(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
-    let passphrase = passphrase(call, body).await?;
+    let passphrase = passphrase_in(call, PASSPHRASE, body).await?;
     keyrings(call)?.remove_lock(call.asker.account.id, passphrase).await?;
     shown(call, StatusCode::OK).await
 }
@@ -80,8 +80,13 @@ fn node(realm: &Realm<'_>, it: &KeyringNode) -> Out {
     ])
 }
 
-async fn passphrase(call: &Call<'_>, body: &mut Incoming) -> Result<Zeroizing<String>, ApiError> {
-    let mut values = sent(call, PASSPHRASE, body).await?;
+/// What is sent as `passphrase`, by a table that has that field.
+pub(super) async fn passphrase_in(
+    call: &Call<'_>,
+    table: &'static [Field<()>],
+    body: &mut Incoming,
+) -> Result<Zeroizing<String>, ApiError> {
+    let mut values = sent(call, table, body).await?;
     let missing = || FieldErrors::one("passphrase", texts::REQUIRED);
     Ok(values.text("passphrase").map(Zeroizing::new).ok_or_else(missing)?)
 }

@@ -178,9 +178,9 @@ fn not_allowed(path: &Path, parts: &Parts) -> ApiError {
     }
 }
 
-/// A stream of events is no JSON, whatever the client accepts.
+/// A stream of events is no JSON, nor is a backup, whatever the client accepts.
 fn takes_anything_else(path: &Path, query: &Query) -> bool {
-    path.endpoint == Endpoint::Events && follows(query)
+    path.endpoint == Endpoint::Backup || path.endpoint == Endpoint::Events && follows(query)
 }
 
 fn permit(path: &Path, asker: &auth::Asker, safe: bool) -> Result<(), ApiError> {

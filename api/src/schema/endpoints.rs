@@ -3,7 +3,7 @@
 use super::components::Table;
 use crate::auth::login;
 use crate::resource::Resource;
-use crate::resources::keyring::{LOCK, PASSPHRASE, VIEW};
+use crate::resources::keyring::{LOCK, PASSPHRASE, SEALED_BY, VIEW};
 use crate::resources::{
     ApiKeys, ConfigItems, Configs, Deployments, Domains, Events, JoinTokens, Nodes, Projects, Replicas, Routes,
     SecretItems, Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster,
@@ -35,6 +35,8 @@ pub enum Kind {
     Action(Table, u16),
     /// Something that is done and answered with nothing.
     Silent,
+    /// Bytes in a format of their own; with POST, what is sent for it.
+    File(Table),
     /// This document, as the media type names it.
     Document(&'static str),
 }
@@ -45,7 +47,7 @@ fn table<R: Resource>() -> Table {
 
 /// What `endpoint` is about.
 pub fn about(endpoint: Endpoint) -> About {
-    use Kind::{Action, Collection, Document, Object, Revealing, Silent, Single};
+    use Kind::{Action, Collection, Document, File, Object, Revealing, Silent, Single};
     let me = || Table::of(login::ME);
     let (tag, name, kind) = match endpoint {
         Endpoint::Projects => ("Projects", "Project", Collection(table::<Projects>())),
@@ -86,6 +88,7 @@ pub fn about(endpoint: Endpoint) -> About {
         Endpoint::Nodes => ("Cluster", "Node", Collection(table::<Nodes>())),
         Endpoint::Node => ("Cluster", "Node", Object(table::<Nodes>())),
         Endpoint::Cluster => ("Cluster", "Cluster", Single(Table::of(cluster::FIELDS))),
+        Endpoint::Backup => ("Cluster", "Backup", File(Table::of(SEALED_BY))),
         Endpoint::JoinTokens => {
             let token = "The token itself, shown only now.";
             ("Cluster", "JoinToken", Revealing(table::<JoinTokens>(), "token", token))

@@ -66,6 +66,8 @@ fn summary(method: &str, about: &About) -> String {
     match (method, &about.kind) {
         ("GET", Kind::Collection(_) | Kind::Revealing(..)) => format!("List: {name}"),
         ("POST", Kind::Collection(_) | Kind::Revealing(..)) => format!("Make: {name}"),
+        ("GET", Kind::File(_)) => format!("Download: {name}"),
+        ("POST", Kind::File(_)) => format!("Download with the cluster's keys in it: {name}"),
         ("PATCH", _) => format!("Change: {name}"),
         ("DELETE", _) => format!("Delete: {name}"),
         ("POST", _) => format!("Do, and answer with: {name}"),
@@ -120,7 +122,7 @@ fn request_body(path: &Path, method: &str, about: &About) -> Option<Out> {
     let name = match (method, &about.kind) {
         ("POST", Kind::Collection(_) | Kind::Revealing(..)) => format!("{}Create", about.name),
         ("PATCH", Kind::Object(_)) => format!("{}Update", about.name),
-        ("POST", Kind::Action(..)) => format!("{:?}Request", path.endpoint),
+        ("POST", Kind::Action(..) | Kind::File(_)) => format!("{:?}Request", path.endpoint),
         _ => return None,
     };
     let content = json_content(reference("schemas", &name));
@@ -196,6 +198,11 @@ fn success(path: &Path, method: &str, about: &About) -> (u16, Out) {
             (201, answer("It was made.", Some(made)))
         }
         ("POST", Kind::Action(_, status)) => (*status, answer("It was done.", one())),
+        (_, Kind::File(_)) => {
+            let bytes = Out::object([("schema", Out::object([("type", "string".into())]))]);
+            let content = Out::object([("application/octet-stream", bytes)]);
+            (200, answer("The file.", Some(content)))
+        }
         (_, Kind::Document(media_type)) => {
             let schema = match *media_type {
                 "application/json" => Out::object([("type", "object".into())]),

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::backup::FakeBackups;
 use crate::keyring::FakeKeyrings;
 
 /// What goes wrong, if anything.
@@ -30,6 +31,7 @@ pub enum Weather {
 
 pub struct FakeControlPlane {
     pub keyrings: FakeKeyrings,
+    pub backups: FakeBackups,
     state: watch::Sender<State>,
     clock: AtomicU64,
     weather: Mutex<Weather>,
@@ -39,6 +41,7 @@ impl FakeControlPlane {
     pub fn new() -> Self {
         Self {
             keyrings: FakeKeyrings::default(),
+            backups: FakeBackups::default(),
             state: watch::Sender::new(State::default()),
             clock: AtomicU64::new(1_728_986_400_000_000),
             weather: Mutex::new(Weather::Fine),
@@ -166,6 +169,10 @@ impl ControlPlane for FakeControlPlane {
 
     fn keyrings(&self) -> Option<&dyn api::Keyrings> {
         Some(&self.keyrings)
+    }
+
+    fn backups(&self) -> Option<&dyn api::Backups> {
+        Some(&self.backups)
     }
 
     fn metrics(&self) -> String {

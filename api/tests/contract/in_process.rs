@@ -105,7 +105,7 @@ impl InProcess {
     }
 }
 
-fn key(name: &str, key: &str, account: AccountId, scope: Scope) -> ApiKey {
+pub fn key(name: &str, key: &str, account: AccountId, scope: Scope) -> ApiKey {
     ApiKey {
         id: ApiKeyId(Uuid::now_v7()),
         account,

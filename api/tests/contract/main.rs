@@ -4,6 +4,7 @@
 #[macro_use]
 mod every_case;
 
+mod backup;
 mod bodies;
 mod cluster;
 mod conditions;

@@ -1,5 +1,6 @@
 //! The system tests: real daemons, real containers, hosts of their own. They need root; see `make test`.
 
+mod backup;
 mod bad_flags;
 mod bad_input;
 mod common;

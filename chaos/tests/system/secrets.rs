@@ -172,6 +172,7 @@ async fn values_of_secrets_are_nowhere_in_the_open() {
     for host in 1..=3 {
         it.answers(host, HOSTNAME, 2).await;
     }
+    let backups = crate::backup::both(&it, 2);
     let traffic = capture.finish().unwrap();
     assert!(traffic.len() > 500_000, "only {} bytes were captured", traffic.len());
     assert!(!holds(&traffic, &forms), "nodes tell each other a value in the open");
@@ -195,6 +196,12 @@ async fn values_of_secrets_are_nowhere_in_the_open() {
     let mut found = Vec::new();
     let files = search(it.lab.state(), &forms, &mut found);
     assert!(files > 100, "only {files} files were searched");
+    // Where they lie is searched too; that they are there at all is worth a look.
+    for backup in &backups {
+        let bytes = fs::read(backup).unwrap();
+        assert!(bytes.len() > 10_000 && backup.starts_with(it.lab.state()));
+        assert!(!holds(&bytes, &forms), "{} holds a value", backup.display());
+    }
     assert!(found.is_empty(), "values lie open in {found:?}");
     // The search does find what is there.
     let planted = it.lab.disk(1).join("planted");

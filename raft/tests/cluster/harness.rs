@@ -70,6 +70,17 @@ impl Cast {
         Ok(cluster)
     }
 
+    /// A folder for one more node, which somebody else fills before [`Cast::restart`].
+    pub fn vacant(&mut self) -> PathBuf {
+        self.nodes.push(Seat {
+            folder: tempfile::tempdir().expect("a folder for the test"),
+            peer: free_port(),
+            boot: Uuid::now_v7(),
+            cluster: None,
+        });
+        self.folder(self.nodes.len() - 1)
+    }
+
     /// Starts a node again from its folder, under a new boot id.
     pub async fn restart(&mut self, index: usize) -> Result<Cluster, StartError> {
         self.nodes[index].boot = Uuid::now_v7();

@@ -3,6 +3,7 @@
 mod certificates;
 mod harness;
 mod membership;
+mod restore;
 
 use std::time::Duration;
 

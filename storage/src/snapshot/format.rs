@@ -1,7 +1,7 @@
-//! The bytes of a snapshot file.
+//! The bytes of a snapshot.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
 use model::{ClusterId, Resource, State};
@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{SnapshotHeader, Staged};
+use super::SnapshotHeader;
 use crate::{Meta, StorageError, decode, encode};
 
 /// The last byte is the version of the framing.
@@ -19,9 +19,10 @@ const RESOURCES_A_FRAME: usize = 256;
 /// No frame that we write comes near this; a damaged length must not take all memory.
 const FRAME_BYTES_MAX: usize = 256 << 20;
 
-/// Writes a whole snapshot.
-pub(super) fn write(
-    to: &mut Staged,
+/// Writes a whole snapshot. `path` is what errors name.
+pub(crate) fn write(
+    to: &mut impl Write,
+    path: &Path,
     cluster: ClusterId,
     state: &State,
     meta: &Meta,
@@ -34,6 +35,7 @@ pub(super) fn write(
     };
     let mut out = Output {
         to,
+        path,
         digest: Context::new(&SHA256),
     };
     out.bytes(MAGIC)?;
@@ -50,8 +52,8 @@ pub(super) fn write(
         out.frame(&frame)?;
     }
     out.bytes(&0_u32.to_be_bytes())?;
-    let Output { to, digest } = out;
-    to.add(digest.finish().as_ref())?;
+    let checksum = out.digest.clone().finish();
+    out.bytes(checksum.as_ref())?;
     Ok(header)
 }
 
@@ -62,8 +64,22 @@ pub(super) fn read(path: &Path, cluster: ClusterId) -> Result<(SnapshotHeader, S
         path: path.to_owned(),
         source,
     })?;
+    let mut resources = Vec::new();
+    let header = read_each(BufReader::new(file), path, cluster, |it| resources.push(it))?;
+    let state = State::from_resources(header.meta.revision, header.meta.now, resources);
+    Ok((header, state))
+}
+
+/// Reads a snapshot up to its end, which need not be that of `from`, and hands over each resource. What was handed over
+/// counts only if this succeeds.
+pub(crate) fn read_each(
+    from: impl Read,
+    path: &Path,
+    cluster: ClusterId,
+    mut each: impl FnMut(Resource),
+) -> Result<SnapshotHeader, StorageError> {
     let mut input = Input {
-        from: BufReader::new(file),
+        from,
         path,
         digest: Context::new(&SHA256),
     };
@@ -80,9 +96,10 @@ pub(super) fn read(path: &Path, cluster: ClusterId) -> Result<(SnapshotHeader, S
             expected: format!("cluster {cluster}"),
         });
     }
-    let mut resources = Vec::new();
-    while let Some(mut frame) = input.frame::<Vec<Resource>>()? {
-        resources.append(&mut frame);
+    let mut resources: u64 = 0;
+    while let Some(frame) = input.frame::<Vec<Resource>>()? {
+        resources += frame.len() as u64;
+        frame.into_iter().for_each(&mut each);
     }
     let digest = input.digest.clone().finish();
     let mut checksum = [0; CHECKSUM_BYTES];
@@ -90,35 +107,38 @@ pub(super) fn read(path: &Path, cluster: ClusterId) -> Result<(SnapshotHeader, S
     if digest.as_ref() != checksum {
         return Err(input.damaged("its checksum is wrong"));
     }
-    if resources.len() as u64 != header.resources {
+    if resources != header.resources {
         return Err(input.damaged("it does not hold as many resources as it says"));
     }
-    let state = State::from_resources(header.meta.revision, header.meta.now, resources);
-    Ok((header, state))
+    Ok(header)
 }
 
-struct Output<'a> {
-    to: &'a mut Staged,
+struct Output<'a, W> {
+    to: &'a mut W,
+    path: &'a Path,
     digest: Context,
 }
 
-impl Output<'_> {
+impl<W: Write> Output<'_, W> {
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         self.digest.update(bytes);
-        self.to.add(bytes)
+        self.to.write_all(bytes).map_err(|source| StorageError::Io {
+            doing: "write",
+            path: self.path.to_owned(),
+            source,
+        })
     }
 
     fn frame<T: Serialize>(&mut self, value: &T) -> Result<(), StorageError> {
-        let path = self.to.path().to_owned();
         let bytes = encode(value).map_err(|source| StorageError::Codec {
-            path: path.clone(),
+            path: self.path.to_owned(),
             source,
         })?;
         let length = u32::try_from(bytes.len())
             .ok()
             .filter(|_| bytes.len() <= FRAME_BYTES_MAX);
         let length = length.ok_or_else(|| StorageError::Damaged {
-            path,
+            path: self.path.to_owned(),
             reason: "a frame is too long".to_owned(),
         })?;
         self.bytes(&length.to_be_bytes())?;
@@ -126,13 +146,13 @@ impl Output<'_> {
     }
 }
 
-struct Input<'a> {
-    from: BufReader<File>,
+struct Input<'a, R> {
+    from: R,
     path: &'a Path,
     digest: Context,
 }
 
-impl Input<'_> {
+impl<R: Read> Input<'_, R> {
     fn damaged(&self, reason: &str) -> StorageError {
         StorageError::Damaged {
             path: self.path.to_owned(),
