@@ -264,6 +264,7 @@ fn rejected(rejection: &Rejection) -> Answer {
             Answer::detail(StatusCode::BAD_REQUEST, text)
         }
         Rejection::LastAdmin => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_ADMIN),
+        Rejection::LastVoter => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_VOTER),
         Rejection::Throttled { seconds } => throttled(*seconds),
         Rejection::IdempotencyKeyReused => {
             Answer::detail(StatusCode::UNPROCESSABLE_ENTITY, texts::IDEMPOTENCY_KEY_REUSED)

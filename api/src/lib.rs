@@ -33,7 +33,8 @@ pub use config::{ApiConfig, RateLimit};
 pub use errors::FieldErrors;
 pub use output::Out;
 pub use port::{
-    BackupFault, BackupStream, Backups, ClusterView, ControlPlane, KeyringFault, KeyringHeld, KeyringNode, KeyringView,
-    Keyrings, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable,
+    BackupFault, BackupStream, Backups, ClusterView, ControlPlane, HealthView, KeyringFault, KeyringHeld, KeyringNode,
+    KeyringView, Keyrings, MemberView, NodeHealth, Readiness, Said, SealError, Sealer, SubmitError, Submitted,
+    Unavailable,
 };
 pub use router::router;

@@ -1,12 +1,14 @@
 //! What the API needs from the rest of the node.
 
 mod backup;
+mod health;
 mod keyring;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 pub use backup::{BackupFault, BackupStream, Backups};
+pub use health::{HealthView, NodeHealth, Said};
 pub use keyring::{KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings};
 use model::{
     KeyVersion, NodeId, OperationId, Outcome, Rejection, Revision, Sealed, SecretValue, SecretValueId, State,
@@ -44,6 +46,9 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// How consensus stands, as this node knows it.
     fn cluster(&self) -> ClusterView;
+
+    /// How all nodes are, each asked at once for a short time.
+    async fn health(&self) -> HealthView;
 
     /// Whether this node can serve linearizable reads.
     fn readiness(&self) -> Readiness;

@@ -7,6 +7,7 @@ mod configs;
 mod deployments;
 mod domains;
 pub mod events;
+pub mod health;
 mod items;
 mod join_tokens;
 pub mod keyring;

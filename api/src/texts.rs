@@ -64,6 +64,9 @@ pub const BAD_IDEMPOTENCY_KEY: &str = "An idempotency key has 1 to 255 visible A
 pub const IDEMPOTENCY_KEY_REUSED: &str = "This idempotency key was used for another request. Take a new one.";
 /// Nobody could manage the cluster any more.
 pub const LAST_ADMIN: &str = "There must be an admin left. Make another account an admin first.";
+/// Nobody could vote any more.
+pub const LAST_VOTER: &str =
+    "Every other node is set never to vote, and somebody has to. Set `voting` of another node to auto or always first.";
 /// The object has moved on since the client read it.
 pub const PRECONDITION_FAILED: &str = "The object has changed since it was read. Read it again and retry.";
 /// Something of ours broke.

@@ -6,10 +6,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::client::Client;
+use crate::cluster::ClusterCommand;
 use crate::keyring::KeyringCommand;
 use crate::node::NodeCommand;
 use crate::secret::SecretCommand;
-use crate::{keyring, node, secret, status, token};
+use crate::{cluster, keyring, node, secret, status, token};
 
 /// How clients find the cluster and show who they are.
 #[derive(Clone, Debug, Args)]
@@ -51,6 +52,9 @@ pub enum Command {
     /// The cluster's nodes
     #[command(subcommand)]
     Node(NodeCommand),
+    /// The cluster as a whole
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
 }
 
 /// What can be done with join tokens.
@@ -67,24 +71,26 @@ pub enum TokenCommand {
     },
 }
 
-/// Runs a client command to its end.
+/// Runs a client command to its end. Answers how the process is to end: 0, unless the command says more by that.
 ///
 /// # Errors
 /// When the cluster cannot be reached, refuses, or answers something unexpected; the text says which and what to do.
-pub fn run(command: Command) -> Result<()> {
+pub fn run(command: Command) -> Result<u8> {
     block_on(async {
         match command {
+            Command::Cluster(command) => return cluster::run(command).await,
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
             Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
             Command::Keyring(command) => keyring::run(command).await,
             Command::Secret(command) => secret::run(command).await,
             Command::Node(command) => node::run(command).await,
-        }
+        }?;
+        Ok(0)
     })
 }
 
 /// Runs what has to wait for a cluster.
-pub(crate) fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -3,6 +3,7 @@
 
 mod backup;
 mod client;
+mod cluster;
 mod command;
 mod dotenv;
 mod keyring;

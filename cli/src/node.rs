@@ -1,5 +1,7 @@
 //! `goblins node`
 
+mod voting;
+
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -52,6 +54,28 @@ pub enum NodeCommand {
         /// Name or id of the node
         node: String,
     },
+    /// Have a node vote before others, as far as that costs no safety
+    Promote {
+        /// Whom to ask, and as whom
+        #[command(flatten)]
+        connection: Connection,
+        /// Name or id of the node
+        node: String,
+        /// Leave its vote to the cluster again
+        #[arg(long)]
+        auto: bool,
+    },
+    /// Have a node not vote any more; it goes on as a learner
+    Demote {
+        /// Whom to ask, and as whom
+        #[command(flatten)]
+        connection: Connection,
+        /// Name or id of the node
+        node: String,
+        /// Leave its vote to the cluster again
+        #[arg(long)]
+        auto: bool,
+    },
     /// Remove a node from the cluster for good. Rotate the cluster key afterwards if its host is no longer trusted
     Remove {
         /// Whom to ask, and as whom
@@ -90,6 +114,12 @@ pub(crate) async fn run(command: NodeCommand) -> Result<()> {
         NodeCommand::Undrain { connection, node } => {
             set(&client(connection)?, &node, ("draining", false), "is no longer drained").await?;
         }
+        NodeCommand::Promote { connection, node, auto } => {
+            voting::set(&client(connection)?, &node, if auto { "auto" } else { "always" }).await?;
+        }
+        NodeCommand::Demote { connection, node, auto } => {
+            voting::set(&client(connection)?, &node, if auto { "auto" } else { "never" }).await?;
+        }
         NodeCommand::Remove { connection, node } => {
             let client = client(connection)?;
             let found = find(&client, &node).await?;
@@ -126,7 +156,7 @@ async fn find(client: &Client, wanted: &str) -> Result<Value> {
 }
 
 fn render(nodes: &[Value]) -> String {
-    let mut rows = vec![["ID", "NAME", "STATE", "ROLE", "REPLICAS", "API", "VERSION"].map(str::to_owned)];
+    let mut rows = vec![["ID", "NAME", "STATE", "ROLE", "VOTING", "REPLICAS", "API", "VERSION"].map(str::to_owned)];
     rows.extend(nodes.iter().map(|node| {
         let state = if node["draining"] == true {
             format!("{}, draining", plain(&node["state"]))
@@ -140,6 +170,7 @@ fn render(nodes: &[Value]) -> String {
             plain(&node["name"]),
             state,
             plain(&node["role"]),
+            plain(&node["voting"]),
             plain(&node["allocated"]["replicas"]),
             plain(&node["api_url"]),
             plain(&node["version"]),

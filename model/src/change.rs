@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Node, NodeId, Operation, OperationId,
-    Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId,
-    SecretValue, SecretValueId, Service, ServiceId, Session, SessionId,
+    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Node, NodeId, NodeVoting, Operation,
+    OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem,
+    SecretItemId, SecretValue, SecretValueId, Service, ServiceId, Session, SessionId,
 };
 
 macro_rules! resources {
@@ -85,6 +85,8 @@ resources! {
     Quota(QuotaId),
     /// Something that happened.
     Event(EventId),
+    /// What is wanted of a node's vote.
+    NodeVoting(NodeId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

@@ -1,16 +1,19 @@
 //! Everything that can be asked of the replicated state.
 
+mod level;
+
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::level::{COMMAND_LEVEL, level_of_version, leveled_version};
 use crate::{
     AccountId, AccountPatch, ApiKeyId, Authority, ClusterId, ConfigDraft, ConfigId, ConfigItemId, ConfigItemPatch,
     ConfigPatch, DeploymentId, DeploymentStatus, DomainDraft, DomainId, DomainPatch, Generation, KeyVersion, NodeDraft,
     NodeId, NodePatch, PasswordHash, Phase, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId, Revision,
     RouteDraft, RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId, ServiceDraft,
-    ServiceId, ServicePatch, SessionId, Timestamp,
+    ServiceId, ServicePatch, SessionId, Timestamp, Voting,
 };
 
 /// One step of a plan for one service. A plan leaves no choices to whoever carries it out.
@@ -233,5 +236,15 @@ pub enum Command {
         boot: Uuid,
         /// What changed.
         reports: Vec<ReplicaReport>,
+    },
+    /// Say whether a node is to vote, with what else changes of it.
+    SetVoting(NodeId, NodePatch, Voting),
+    /// Begin anew with one node, because a majority is lost for good: all others are out. Written by `goblins recover`
+    /// only, into the log of the node that is kept.
+    Refound {
+        /// The node that is kept.
+        survivor: NodeId,
+        /// The id that the next node will get at least.
+        next_node: NodeId,
     },
 }

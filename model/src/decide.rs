@@ -12,11 +12,13 @@ mod keyring;
 mod node;
 mod plan;
 mod project;
+mod refound;
 mod report;
 mod rollout;
 mod route;
 mod secret;
 mod service;
+mod voting;
 
 use context::Context;
 pub use entry::entry_changes;
@@ -124,6 +126,8 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::SetKeyringLock(lock) => keyring::set_lock(cx, *lock),
         Command::ApplyPlan { service, seen, actions } => plan::apply(cx, *service, *seen, actions),
         Command::ReportReplicas { node, boot, reports } => report::replicas(cx, *node, *boot, reports),
+        Command::SetVoting(id, patch, voting) => voting::set(cx, *id, *patch, *voting),
+        Command::Refound { survivor, next_node } => refound::refound(cx, *survivor, *next_node),
     }
 }
 

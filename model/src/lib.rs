@@ -25,7 +25,7 @@ mod state;
 mod units;
 
 pub use change::{Change, Key, Resource};
-pub use command::{Command, PlanAction, ReplicaReport};
+pub use command::{COMMAND_LEVEL, Command, PlanAction, ReplicaReport, level_of_version, leveled_version};
 pub use decide::{Decision, decide, entry_changes};
 pub use draft::{
     AccountPatch, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, NodePatch,
@@ -42,9 +42,9 @@ pub use outcome::Outcome;
 pub use rejection::{Field, Kind, Rejection};
 pub use resource::{
     Account, ApiKey, Authority, Capacity, Cluster, Config, ConfigItem, ContainerSpec, Deployment, DeploymentStatus,
-    Domain, Event, EventId, Intent, ItemChange, JoinToken, KeyringState, Node, NodeStatus, Operation, PasswordHash,
-    Phase, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Route, Scope, Secret, SecretItem, SecretPin,
-    SecretValue, Service, ServiceKind, ServiceSpec, Session, Verb,
+    Domain, Event, EventId, Intent, ItemChange, JoinToken, KeyringState, Node, NodeStatus, NodeVoting, Operation,
+    PasswordHash, Phase, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Route, Scope, Secret,
+    SecretItem, SecretPin, SecretValue, Service, ServiceKind, ServiceSpec, Session, Verb, Voting,
 };
 pub use restore::Refounding;
 pub use sealed::{KeyVersion, Sealed};

@@ -160,4 +160,7 @@ pub enum Rejection {
     /// The actor may not do this.
     #[error("not permitted")]
     Forbidden,
+    /// Somebody must be left who may vote.
+    #[error("every other node is set never to vote")]
+    LastVoter,
 }

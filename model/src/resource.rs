@@ -12,6 +12,7 @@ mod quota;
 mod replica;
 mod route;
 mod service;
+mod voting;
 
 pub use account::{Account, ApiKey, PasswordHash, Scope, Session};
 pub use cluster::{Authority, Cluster, JoinToken, KeyringState, Operation};
@@ -25,3 +26,4 @@ pub use quota::{Quota, QuotaId, QuotaKind};
 pub use replica::{Intent, Phase, Reason, Replica};
 pub use route::Route;
 pub use service::{ContainerSpec, ItemChange, Resources, Service, ServiceKind, ServiceSpec};
+pub use voting::{NodeVoting, Voting};

@@ -16,9 +16,9 @@ use self::index::{Indexed, Indexes};
 pub use self::members::Members;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, Change, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, Node, NodeId, Operation, OperationId,
-    Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Resource, Revision, Route, RouteId, Secret, SecretId,
-    SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, Session, SessionId, Timestamp,
+    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, Node, NodeId, NodeVoting, Operation,
+    OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Resource, Revision, Route, RouteId, Secret,
+    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, Session, SessionId, Timestamp,
 };
 
 type Table<K, V> = OrdMap<K, Arc<V>>;
@@ -83,6 +83,7 @@ state! {
     sessions Session SessionId,
     quotas Quota QuotaId,
     events Event EventId,
+    node_votings NodeVoting NodeId,
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent::{Drainer, ReportError, Reporter};
-use api::{ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer};
+use api::{ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, Readiness, Said, SealError, Sealer};
 use async_trait::async_trait;
 use model::{
     Actor, Command, KeyVersion, NodeId, ReplicaId, ReplicaReport, Revision, Sealed, SecretValue, SecretValueId, State,
@@ -90,6 +90,33 @@ impl ControlPlane for Control {
             applied_index: status.applied_index.unwrap_or(0),
             voters: status.voters.into_iter().map(member).collect(),
             learners: status.learners.into_iter().map(member).collect(),
+        }
+    }
+
+    async fn health(&self) -> HealthView {
+        let mut seen = self.0.look_around().await;
+        let leads = self.0.status().leader;
+        let heard = leads.and_then(|it| seen.get(&it)?.as_ref().ok().map(|it| it.heard.clone()));
+        let heard = heard.unwrap_or_default();
+        let nodes = std::mem::take(&mut seen).into_iter().map(|(node, look)| NodeHealth {
+            node,
+            // The leader does not write to itself.
+            contact: heard
+                .get(&node)
+                .copied()
+                .or((leads == Some(node) && look.is_ok()).then_some(Duration::ZERO)),
+            said: look.map(|it| Said {
+                last_log_index: it.last_log_index.unwrap_or(0),
+                applied_index: it.applied_index.unwrap_or(0),
+                disk_free: it.disk_free,
+                disk_total: it.disk_total,
+                version: it.version,
+            }),
+        });
+        HealthView {
+            epoch: self.0.epoch(),
+            staleness: self.0.staleness(),
+            nodes: nodes.collect(),
         }
     }
 

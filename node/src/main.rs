@@ -7,6 +7,7 @@ mod controllers;
 mod feeds;
 mod keyring;
 mod metrics;
+mod recover;
 mod restore;
 mod server;
 mod settings;
@@ -36,6 +37,9 @@ enum Command {
     Backup(Box<cli::BackupArgs>),
     /// Make a new cluster of one node from a backup, in a folder that is empty or not there yet
     Restore(restore::RestoreArgs),
+    /// Find out what is left when a majority of the voters is lost for good, and found the cluster anew with one survivor.
+    /// Works on the data folder of a daemon that is stopped.
+    Recover(recover::RecoverArgs),
     #[command(flatten)]
     Client(cli::Command),
 }
@@ -51,14 +55,15 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let result = match args.command {
-        Command::Server(args) => settings::Settings::from_server(*args).and_then(server::run),
-        Command::Dev(args) => settings::Settings::from_dev(args).and_then(server::run),
-        Command::Backup(args) => cli::backup(*args, backup::inspect),
-        Command::Restore(args) => restore::run(args),
+        Command::Server(args) => settings::Settings::from_server(*args).and_then(server::run).map(|()| 0),
+        Command::Dev(args) => settings::Settings::from_dev(args).and_then(server::run).map(|()| 0),
+        Command::Backup(args) => cli::backup(*args, backup::inspect).map(|()| 0),
+        Command::Restore(args) => restore::run(args).map(|()| 0),
+        Command::Recover(args) => recover::run(&args).map(|()| 0),
         Command::Client(command) => cli::run(command),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("goblins: {error:#}");
             ExitCode::FAILURE

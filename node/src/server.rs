@@ -175,7 +175,7 @@ fn draft(settings: &Settings) -> NodeDraft {
         api_addr: settings.advertised(settings.api_addr),
         http_addr: settings.advertised(settings.http_addr),
         runs_agent: settings.containers.is_some(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: model::leveled_version(env!("CARGO_PKG_VERSION")),
         boot: Uuid::new_v4(),
         capacity,
     }

@@ -115,7 +115,8 @@ impl Touched {
             | Key::SecretValue(_)
             | Key::Session(_)
             | Key::Quota(_)
-            | Key::Event(_) => {}
+            | Key::Event(_)
+            | Key::NodeVoting(_) => {}
         }
     }
 

@@ -3,11 +3,11 @@
 
 mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::NodeId;
+use model::{NodeId, Voting};
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 
@@ -84,7 +84,13 @@ fn look(core: &Core) -> Option<Step> {
     });
     let me = core.node.0;
     let others = || membership.voter_ids().filter(|id| *id != me);
-    let mut successors: Vec<u64> = others().filter(|id| was_heard(*id) && !is_resting(*id)).collect();
+    let wished = |voting: Voting| -> BTreeSet<u64> {
+        let nodes = state.node_votings().filter(|it| it.voting == voting);
+        nodes.map(|it| it.id.0).collect()
+    };
+    let (always, never) = (wished(Voting::Always), wished(Voting::Never));
+    let could_lead = |id: &u64| was_heard(*id) && !is_resting(*id) && !never.contains(id);
+    let mut successors: Vec<u64> = others().filter(could_lead).collect();
     successors.sort_by_key(|id| lag(&metrics, *id).unwrap_or(u64::MAX));
     plan::next(&View {
         leader: me,
@@ -101,6 +107,8 @@ fn look(core: &Core) -> Option<Step> {
         candidates: candidates.collect(),
         successors,
         wanted,
+        always,
+        never,
     })
 }
 

@@ -5,6 +5,7 @@ mod start;
 mod stop;
 mod transfer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ pub(crate) use self::stop::Hold;
 use self::stop::Lifeline;
 pub use self::transfer::TransferError;
 use crate::{
-    Config, Leadership, Lease, Leases, PeerTls, StartError, Status, SubmitError, Submitted, Unavailable, Watch,
+    Config, Leadership, Lease, Leases, Look, PeerTls, StartError, Status, SubmitError, Submitted, Unavailable, Watch,
 };
 
 /// A running node of the cluster. Cloning is cheap; every clone is the same node. Dropping it does not stop the node,
@@ -84,6 +85,19 @@ impl Cluster {
     #[must_use]
     pub fn status(&self) -> Status {
         self.core.status()
+    }
+
+    /// How often the cluster was founded anew after its majority was lost.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.core.links.epoch()
+    }
+
+    /// How all nodes are, each asked at once for at most a second. The text says why one did not answer.
+    pub async fn look_around(&self) -> BTreeMap<NodeId, Result<Look, String>> {
+        let core = self.core.clone();
+        let task = self.lifeline.spawn(async move { core.look_around().await });
+        task.await.unwrap_or_default()
     }
 
     /// Whether this node believes that it leads. To be sure, propose something.

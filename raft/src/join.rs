@@ -18,7 +18,7 @@ use crate::proto::join_reply::Result as Wire;
 use crate::proto::{Admitted, JoinReply, JoinRequest};
 use crate::server::Caller;
 use crate::transport::{self, Link, Purpose, Whom};
-use crate::{StartError, SubmitError, error, tls};
+use crate::{StartError, SubmitError, error, propose, tls};
 
 /// How long a new node tries to be let in.
 const LIMIT: Duration = Duration::from_secs(9);
@@ -33,6 +33,8 @@ pub(crate) struct Admission {
     pub(crate) keys: KeyBundle,
     /// A node that founds its cluster makes its own later.
     pub(crate) credentials: Option<Credentials>,
+    /// The epoch of the cluster.
+    pub(crate) epoch: u64,
 }
 
 /// Asks the cluster at `addr` to let this node in.
@@ -110,6 +112,7 @@ fn accept(admitted: Admitted, key: NewKey, digest: [u8; 32]) -> Result<Admission
         identity,
         keys,
         credentials: Some(credentials),
+        epoch: admitted.epoch,
     })
 }
 
@@ -154,6 +157,9 @@ pub(crate) async fn admit(core: &Core, caller: Option<Caller>, request: JoinRequ
     if !knows_token(core, token_hash) {
         return refuse(&Rejection::BadJoinToken);
     }
+    if let Some(reason) = propose::too_old_to_join(&core.published.state(), &draft) {
+        return Err(Status::invalid_argument(reason));
+    }
     // And before a node is counted that could not be given anything.
     core.authority().map_err(|it| Status::unavailable(error::chain(&it)))?;
     let command = Command::JoinNode {
@@ -186,6 +192,7 @@ pub(crate) async fn admit(core: &Core, caller: Option<Caller>, request: JoinRequ
         keys: Bytes::copy_from_slice(&keys),
         certificate: Bytes::copy_from_slice(&certificate),
         authority: Bytes::copy_from_slice(&authority),
+        epoch: core.links.epoch(),
     };
     Ok(JoinReply {
         result: Some(Wire::Admitted(admitted)),

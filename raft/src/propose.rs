@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use model::{Actor, Envelope, OperationId, Outcome, Rejection, Revision, Submission, Timestamp};
+use model::{
+    Actor, Command, Envelope, NodeDraft, OperationId, Outcome, Rejection, Revision, State, Submission, Timestamp,
+};
 use openraft::errors::{ClientWriteError, RaftError};
 use tokio::sync::watch;
 
@@ -125,6 +127,9 @@ impl Core {
         if let (Actor::Account(_), Err(full)) = (submission.actor, self.room.check()) {
             return Proposed::NotSent(full.to_string());
         }
+        if let Some(reason) = too_new(&self.published.state(), &submission.command) {
+            return Proposed::NotSent(reason);
+        }
         let envelope = Envelope {
             at: self.stamp(),
             entropy: rand::random(),
@@ -201,6 +206,28 @@ impl Core {
             Some(Wire::Unknown(_)) | None => Proposed::Unknown,
         })
     }
+}
+
+/// Why a command must not be written to the log yet: a member that does not know it would halt there.
+fn too_new(state: &State, command: &Command) -> Option<String> {
+    let node = state.too_old_for(command.level())?;
+    Some(format!(
+        "node {} runs version {}, which does not know this command: upgrade it first",
+        node.name,
+        node.plain_version()
+    ))
+}
+
+/// Why a node must not be let in: what all members know may be in the log already, or will be.
+pub(crate) fn too_old_to_join(state: &State, draft: &NodeDraft) -> Option<String> {
+    let level = |version: &str| model::level_of_version(version);
+    let lowest = state.nodes().map(|it| level(&it.version)).min()?;
+    (level(&draft.version) < lowest).then(|| {
+        format!(
+            "version {} of this node is too old for the cluster, all of whose nodes are newer: install the version that they run",
+            draft.version
+        )
+    })
 }
 
 /// Whether a failed call cannot have led to a proposal: it never left, or the other end refused to look at it.

@@ -2,11 +2,13 @@
 
 mod complaints;
 mod dial;
+mod epoch;
 mod incoming;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,7 @@ use tonic::transport::Channel;
 
 pub(crate) use self::complaints::Complaints;
 pub(crate) use self::dial::Whom;
+use self::epoch::Verdict;
 pub(crate) use self::incoming::{PeerInfo, accept, queue};
 use crate::proto::Route;
 use crate::server::Caller;
@@ -25,6 +28,8 @@ use model::{ClusterId, NodeId};
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Set in the answer to a node that was removed, so that it knows without reading texts.
 const REMOVED: &str = "goblins-removed";
+/// What a node ends with that was removed.
+const LEFT: &str = "this node was removed from the cluster; to take part again, empty its data folder and join anew";
 
 /// What a connection is used for. Heartbeats must not wait behind a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,9 +86,13 @@ pub(crate) struct Links {
     cluster: ClusterId,
     node: NodeId,
     tls: Arc<Tls>,
+    /// How often the cluster was founded anew after its majority was lost; nodes of other epochs are not listened to.
+    epoch: u64,
     complaints: Arc<Complaints>,
-    /// Cancelled once a member has said that this node was removed.
+    /// Cancelled once this node has learnt that it is no longer a member.
     removed: CancellationToken,
+    /// The newest epoch that it has learnt of.
+    newest: Arc<AtomicU64>,
     links: Arc<Mutex<HashMap<(u64, Purpose), Link>>>,
     /// Where the members listen, as far as this node knows. openraft keeps its clients when a member moves, so they look
     /// here each time.
@@ -96,11 +105,23 @@ impl Links {
             cluster,
             node,
             tls,
+            epoch: 0,
             complaints: Arc::default(),
             removed: CancellationToken::new(),
+            newest: Arc::default(),
             links: Arc::default(),
             book: Arc::default(),
         }
+    }
+
+    /// In this epoch of the cluster.
+    pub(crate) fn in_epoch(self, epoch: u64) -> Self {
+        Self { epoch, ..self }
+    }
+
+    /// Of which epoch this node is.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Notes where a member listens.
@@ -148,6 +169,7 @@ impl Links {
             cluster,
             source: self.node.0,
             target,
+            epoch: self.epoch,
         }
     }
 
@@ -162,6 +184,16 @@ impl Links {
                 "node {} of another cluster called: this is cluster {}",
                 route.source, self.cluster
             )));
+        }
+        match epoch::judge(self.epoch, route.epoch) {
+            Verdict::Same => {}
+            Verdict::CallerIsLost => return Err(epoch::lost(NodeId(route.source), route.epoch, self.epoch)),
+            // A member has said it, whose certificate was checked.
+            Verdict::ThisIsLost if caller == Some(Caller(NodeId(route.source))) => {
+                self.note_epoch(route.epoch);
+                return Err(epoch::refused_by_lost(self.node, self.epoch, route.epoch));
+            }
+            Verdict::ThisIsLost => return Err(epoch::refused_by_lost(self.node, self.epoch, route.epoch)),
         }
         if route.target != self.node.0 {
             return Err(Status::failed_precondition(format!(
@@ -181,8 +213,24 @@ impl Links {
 
     /// Notes what a refusal says of this node.
     pub(crate) fn heed(&self, status: &Status) {
-        if status.metadata().contains_key(REMOVED) {
-            self.removed.cancel();
+        match epoch::of(status) {
+            Some(epoch) if epoch > self.epoch => self.note_epoch(epoch),
+            _ if status.metadata().contains_key(REMOVED) => self.removed.cancel(),
+            _ => {}
+        }
+    }
+
+    /// The cluster was founded anew without this node.
+    fn note_epoch(&self, epoch: u64) {
+        self.newest.fetch_max(epoch, Ordering::SeqCst);
+        self.removed.cancel();
+    }
+
+    /// What a node ends with that is no longer a member.
+    pub(crate) fn farewell(&self) -> String {
+        match self.newest.load(Ordering::SeqCst) {
+            newest if newest > self.epoch => epoch::farewell(self.epoch, newest),
+            _ => LEFT.to_owned(),
         }
     }
 
@@ -197,15 +245,15 @@ impl Links {
     }
 }
 
-/// The refusal of a node that was removed.
-pub(crate) fn removed(node: NodeId) -> Status {
+/// The refusal of a node that is no member of this epoch any more.
+pub(crate) fn removed(node: NodeId, epoch: u64) -> Status {
     let mut status = Status::permission_denied(format!(
         "node {node} was removed from the cluster: to take part again it has to join anew, with an empty data folder"
     ));
     status
         .metadata_mut()
         .insert(REMOVED, tonic::metadata::MetadataValue::from(node.0));
-    status
+    epoch::mark(status, epoch)
 }
 
 /// Whether a call failed before anything was sent, so that it cannot have had an effect.
@@ -279,7 +327,35 @@ mod tests {
         let links = Links::new(cluster, NodeId(3), Arc::new(Tls::new(cluster)));
         links.heed(&Status::permission_denied("something else"));
         assert!(!links.removed.is_cancelled());
-        links.heed(&removed(NodeId(3)));
+        links.heed(&removed(NodeId(3), 0));
         assert!(links.removed.is_cancelled());
+        assert_eq!(links.farewell(), LEFT);
+    }
+
+    #[test]
+    fn nodes_of_two_epochs_refuse_each_other_and_the_lost_one_learns_it() {
+        let cluster = ClusterId(Uuid::from_u128(7));
+        let links = |node, epoch| Links::new(cluster, NodeId(node), Arc::new(Tls::new(cluster))).in_epoch(epoch);
+        let (new, old) = (links(2, 1), links(3, 0));
+        let caller = |node| Some(Caller(NodeId(node)));
+
+        let refused = new.check(Some(&old.route(2)), caller(3)).expect_err("of a lost epoch");
+        assert!(refused.message().contains("join anew"), "{refused:?}");
+        assert!(!new.removed.is_cancelled());
+        old.heed(&refused);
+        assert!(old.removed.is_cancelled());
+        assert!(old.farewell().contains("epoch 1"), "{}", old.farewell());
+
+        let old = links(3, 0);
+        assert!(old.check(Some(&new.route(3)), None).is_err());
+        assert!(!old.removed.is_cancelled(), "a stranger has said it");
+        let refused = old.check(Some(&new.route(3)), caller(2)).expect_err("this one is lost");
+        assert!(old.removed.is_cancelled());
+        new.heed(&refused);
+        assert!(!new.removed.is_cancelled());
+        // A node that was removed while the others were founded anew.
+        let old = links(3, 0);
+        old.heed(&removed(NodeId(3), 1));
+        assert!(old.farewell().contains("epoch 1"), "{}", old.farewell());
     }
 }

@@ -49,6 +49,14 @@ struct IdentityFile {
     /// Whether the stores have been made. Until then nothing was promised to anybody, so what is there may be made anew;
     /// from then on a missing store is a loss.
     complete: bool,
+    /// See [`DataDir::epoch`].
+    #[serde(default, skip_serializing_if = "is_first")]
+    epoch: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_first(epoch: &u64) -> bool {
+    *epoch == 0
 }
 
 /// What only the format can be told of, whatever else the file holds.
@@ -70,6 +78,7 @@ pub enum Folder {
 #[derive(Debug)]
 pub struct VacantDir {
     path: PathBuf,
+    epoch: u64,
     lock: Flock<File>,
 }
 
@@ -79,6 +88,7 @@ pub struct DataDir {
     identity: Identity,
     keyring: Keyring,
     complete: bool,
+    epoch: u64,
     _lock: Flock<File>,
 }
 
@@ -127,6 +137,7 @@ impl DataDir {
         if !is_node {
             return Ok(Folder::Vacant(VacantDir {
                 path: path.to_owned(),
+                epoch: 0,
                 lock,
             }));
         }
@@ -149,6 +160,7 @@ impl DataDir {
                 node: file.node,
             },
             complete: file.complete,
+            epoch: file.epoch,
             path: path.to_owned(),
             _lock: lock,
         }))
@@ -195,10 +207,17 @@ impl DataDir {
         self.complete
     }
 
-    /// Notes that its stores have been made; from now on a missing one is refused.
-    pub(crate) fn set_complete(&mut self) -> Result<(), DataDirError> {
-        write_identity(&self.path, self.identity, true)?;
-        self.complete = true;
+    /// How often its cluster has been founded anew after its majority was lost. Nodes of different epochs have nothing to
+    /// say to each other.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Notes that its stores have been made, from when on a missing one is refused, and what epoch they are of.
+    pub(crate) fn set_complete(&mut self, epoch: u64) -> Result<(), DataDirError> {
+        write_identity(&self.path, self.identity, true, epoch)?;
+        (self.complete, self.epoch) = (true, epoch);
         Ok(())
     }
 }
@@ -214,6 +233,12 @@ impl fmt::Debug for DataDir {
 }
 
 impl VacantDir {
+    /// For a node that joins a cluster of this epoch.
+    #[must_use]
+    pub fn in_epoch(self, epoch: u64) -> Self {
+        Self { epoch, ..self }
+    }
+
     /// Makes it the folder of this node, with keys drawn for a new cluster, or with keys and credentials handed over by
     /// one. All files are synced before this returns, the identity last.
     pub fn claim(
@@ -230,12 +255,13 @@ impl VacantDir {
         if let Some(content) = credentials {
             CredentialsFile::new(self.path.join(CREDENTIALS)).write(content)?;
         }
-        write_identity(&self.path, identity, false)?;
+        write_identity(&self.path, identity, false, self.epoch)?;
         Ok(DataDir {
             path: self.path,
             identity,
             keyring,
             complete: false,
+            epoch: self.epoch,
             _lock: self.lock,
         })
     }
@@ -329,13 +355,14 @@ fn read_identity(path: &Path) -> Result<IdentityFile, DataDirError> {
     serde_json::from_slice(&bytes).map_err(damaged)
 }
 
-fn write_identity(folder: &Path, identity: Identity, complete: bool) -> Result<(), DataDirError> {
+fn write_identity(folder: &Path, identity: Identity, complete: bool, epoch: u64) -> Result<(), DataDirError> {
     let path = folder.join(IDENTITY);
     let file = IdentityFile {
         format: FORMAT,
         cluster: identity.cluster,
         node: identity.node,
         complete,
+        epoch,
     };
     let error = |source| DataDirError::Io {
         doing: "write",

@@ -1,5 +1,6 @@
 //! The raft log on disk: appended in memory, written by one thread, many writes to one fsync.
 
+mod refound;
 mod tail;
 mod writer;
 
@@ -23,6 +24,7 @@ const OWNER: &[u8] = b"owner";
 const VOTE: &[u8] = b"vote";
 const COMMITTED: &[u8] = b"committed";
 const PURGED: &[u8] = b"purged";
+const EPOCH: &[u8] = b"epoch";
 
 /// Called once what was queued is on disk, or can never be: then the node must stop. Calls come in the order of the
 /// queue.

@@ -35,8 +35,10 @@ impl DataDir {
             snapshots: Snapshots::open(&self.snapshot_dir(), cluster)?,
         };
         stores.check_no_gap(self)?;
-        if is_new {
-            self.set_complete()?;
+        // The log is the first to know that the cluster was founded anew.
+        let epoch = stores.log.epoch()?.max(self.epoch());
+        if is_new || epoch != self.epoch() {
+            self.set_complete(epoch)?;
         }
         Ok(stores)
     }

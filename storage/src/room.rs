@@ -51,6 +51,14 @@ impl Room {
         }
     }
 
+    /// What is free on the disk and how large it is, in bytes.
+    #[must_use]
+    pub fn space(&self) -> Option<(u64, u64)> {
+        let stat = statvfs(&self.path).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.fragment_size());
+        Some((bytes(stat.blocks_available()), bytes(stat.blocks())))
+    }
+
     /// Whether there is room for more. Gives up the reserve when there is none, and makes it again when there is. To be
     /// called before each write that somebody asks for, and now and then: it costs one system call.
     ///

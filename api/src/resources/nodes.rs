@@ -2,7 +2,7 @@
 
 use model::{
     ByteCount, Capacity, Command, Intent, Key, Members, Millicores, Node, NodeId, NodePatch, NodeStatus, ProjectId,
-    Revision,
+    Revision, Voting,
 };
 
 use super::TEXT;
@@ -19,8 +19,11 @@ pub struct NodeView {
     node: Node,
     role: &'static str,
     leader: bool,
+    voting: Voting,
     allocated: Capacity,
 }
+
+const VOTING: &[&str] = &["auto", "always", "never"];
 
 const CAPACITY: Shape = Shape::Other("{cpu: millicores, memory: bytes, replicas: integer}");
 
@@ -46,7 +49,9 @@ impl Resource for Nodes {
             |v| v.role.into(),
         ),
         Field::read_only("leader", Shape::Boolean, "Whether it leads.", |v| v.leader.into()),
-        Field::read_only("version", TEXT, "Version of its daemon.", |v| (&v.node.version).into()),
+        Field::read_only("version", TEXT, "Version of its daemon.", |v| {
+            v.node.plain_version().into()
+        }),
         Field::read_only("state", Shape::Choice(&["up", "down"]), "The cluster's verdict.", |v| {
             match v.node.status {
                 NodeStatus::Up => "up",
@@ -65,6 +70,12 @@ impl Resource for Nodes {
             Shape::Boolean,
             "Whether its replicas move to other nodes; it is empty when `allocated.replicas` is 0.",
             |v| v.node.draining.into(),
+        ),
+        Field::optional(
+            "voting",
+            Shape::Choice(VOTING),
+            "Whether it is to vote: as the cluster sees fit, before others, or not at all.",
+            |v| v.voting.word().into(),
         ),
         Field::read_only("capacity", CAPACITY, "What it can give.", |v| capacity(v.node.capacity)),
         Field::read_only("allocated", CAPACITY, "What of that is promised.", |v| {
@@ -101,6 +112,7 @@ impl Resource for Nodes {
             node: model.clone(),
             role: if votes { "voter" } else { "learner" },
             leader: cluster.leader == Some(model.id),
+            voting: realm.state.voting(model.id),
             allocated: allocated(realm, model.id),
         }
     }
@@ -151,7 +163,13 @@ impl Update for Nodes {
             schedulable: values.boolean("schedulable"),
             draining: values.boolean("draining"),
         };
-        Ok(Command::UpdateNode(own.id, patch))
+        let voting = values.text("voting");
+        let word = |it: &Voting| Some(it.word()) == voting.as_deref();
+        let voting = [Voting::Auto, Voting::Always, Voting::Never].into_iter().find(word);
+        Ok(match voting {
+            Some(voting) => Command::SetVoting(own.id, patch, voting),
+            None => Command::UpdateNode(own.id, patch),
+        })
     }
 }
 

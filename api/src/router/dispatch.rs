@@ -14,7 +14,7 @@ use crate::request::Incoming;
 use crate::resource::{Create, Delete, Update};
 use crate::resources::{
     ApiKeys, ConfigItems, Configs, Deployments, Domains, JoinTokens, Nodes, Projects, Replicas, Routes, SecretItems,
-    Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster,
+    Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster, health,
 };
 use crate::{docs, events, schema};
 
@@ -64,6 +64,7 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
             show(cluster::FIELDS, &cluster::view(&call.realm())),
         )),
         Endpoint::Backup => backup::answer(call, body).await,
+        Endpoint::ClusterHealth => health(call).await,
         Endpoint::JoinTokens => collection::<JoinTokens>(call, body).await,
         Endpoint::Keyring => keyring::show(call).await,
         Endpoint::KeyringRotate => keyring::rotate(call).await,
@@ -83,6 +84,21 @@ pub fn open(endpoint: Endpoint) -> Option<Answer> {
         Endpoint::Docs => Some(docs::answer()),
         _ => None,
     }
+}
+
+/// Asks all nodes, for how they are and for their keys at once.
+async fn health(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let keyrings = async {
+        match call.control.keyrings() {
+            Some(keyrings) => Some(keyrings.show().await),
+            None => None,
+        }
+    };
+    let (seen, keys) = futures::join!(call.control.health(), keyrings);
+    let state = call.control.local();
+    let realm = call.realm_of(&state, &call.terms());
+    let shown = show(health::FIELDS, &health::view(&realm, seen, keys));
+    Ok(Answer::json(StatusCode::OK, shown))
 }
 
 async fn collection<R: Create>(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {

@@ -7,7 +7,7 @@ use crate::resources::keyring::{LOCK, PASSPHRASE, SEALED_BY, VIEW};
 use crate::resources::{
     ApiKeys, ConfigItems, Configs, Deployments, Domains, Events, JoinTokens, Nodes, Projects, Replicas, Routes,
     SecretItems, Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster,
-    rollback,
+    health, rollback,
 };
 use crate::router::paths::Endpoint;
 
@@ -89,6 +89,7 @@ pub fn about(endpoint: Endpoint) -> About {
         Endpoint::Node => ("Cluster", "Node", Object(table::<Nodes>())),
         Endpoint::Cluster => ("Cluster", "Cluster", Single(Table::of(cluster::FIELDS))),
         Endpoint::Backup => ("Cluster", "Backup", File(Table::of(SEALED_BY))),
+        Endpoint::ClusterHealth => ("Cluster", "ClusterHealth", Single(Table::of(health::FIELDS))),
         Endpoint::JoinTokens => {
             let token = "The token itself, shown only now.";
             ("Cluster", "JoinToken", Revealing(table::<JoinTokens>(), "token", token))

@@ -4,7 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use api::{ClusterView, ControlPlane, MemberView, Readiness, SealError, Sealer, SubmitError, Submitted, Unavailable};
+use api::{
+    ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, Readiness, Said, SealError, Sealer, SubmitError,
+    Submitted, Unavailable,
+};
 use async_trait::async_trait;
 use model::{
     Actor, Change, Command, Envelope, KeyVersion, NodeId, OperationId, Revision, Sealed, SecretValue, SecretValueId,
@@ -157,6 +160,19 @@ impl ControlPlane for FakeControlPlane {
             applied_index: revision,
             voters: vec![member(1)],
             learners: vec![member(2)],
+        }
+    }
+
+    async fn health(&self) -> HealthView {
+        let node = |node| NodeHealth {
+            node: NodeId(node),
+            contact: Some(Duration::from_millis(7)),
+            said: Ok(Said::default()),
+        };
+        HealthView {
+            epoch: 0,
+            staleness: Some(Duration::ZERO),
+            nodes: vec![node(1), node(2)],
         }
     }
 

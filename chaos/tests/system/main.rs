@@ -9,4 +9,5 @@ mod fixture;
 mod hosting;
 mod lab;
 mod main_job;
+mod recover;
 mod secrets;

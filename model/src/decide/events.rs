@@ -4,8 +4,8 @@ use super::Context;
 use super::rollout::actor_name;
 use super::service::kind;
 use crate::{
-    AccountId, Actor, Change, Command, Deployment, DeploymentStatus, Event, EventId, Key, Kind, Node, Resource, State,
-    Verb,
+    AccountId, Actor, Change, Command, Deployment, DeploymentStatus, Event, EventId, Key, Kind, Node, NodeId, Resource,
+    State, Verb, Voting,
 };
 
 /// Events of reads of secrets, and as many others, are kept.
@@ -68,8 +68,22 @@ impl Told {
 fn told(cx: &Context<'_>, change: &Change) -> Option<Told> {
     match change {
         Change::Put(resource) => put(cx, resource),
+        Change::Delete(Key::NodeVoting(id)) if matches!(cx.envelope.submission.command, Command::SetVoting(..)) => {
+            voting(cx.state, *id, Voting::Auto)
+        }
         Change::Delete(key) => deleted(cx.state, *key),
     }
+}
+
+fn voting(state: &State, id: NodeId, voting: Voting) -> Option<Told> {
+    Some(Told {
+        subject: Kind::Node,
+        verb: Verb::Updated,
+        object: id.to_string(),
+        name: state.node(id)?.name.clone(),
+        account: None,
+        note: format!("voting: {}", voting.word()),
+    })
 }
 
 fn put(cx: &Context<'_>, resource: &Resource) -> Option<Told> {
@@ -77,6 +91,7 @@ fn put(cx: &Context<'_>, resource: &Resource) -> Option<Told> {
     match resource {
         Resource::Deployment(it) => return deployment(state, it),
         Resource::Node(it) => return node(state, it),
+        Resource::NodeVoting(it) => return voting(state, it.id, it.voting),
         Resource::SecretItem(it) if matches!(cx.envelope.submission.command, Command::RecordSecretRead(_)) => {
             return Some(Told {
                 verb: Verb::Accessed,
@@ -192,7 +207,8 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::SecretValue(_)
         | Key::Session(_)
         | Key::Quota(_)
-        | Key::Event(_) => return None,
+        | Key::Event(_)
+        | Key::NodeVoting(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -239,7 +255,8 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         | Resource::Operation(_)
         | Resource::SecretValue(_)
         | Resource::Quota(_)
-        | Resource::Event(_) => return None,
+        | Resource::Event(_)
+        | Resource::NodeVoting(_) => return None,
     })
 }
 

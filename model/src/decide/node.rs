@@ -2,7 +2,7 @@
 
 use super::{Context, Decision};
 use crate::{
-    Change, Cluster, Generation, Key, Kind, Node, NodeDraft, NodeId, NodePatch, NodeStatus, Outcome, Rejection,
+    Change, Cluster, Generation, Key, Kind, Node, NodeDraft, NodeId, NodePatch, NodeStatus, Outcome, Rejection, Voting,
 };
 
 pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeDraft) -> Result<Decision, Rejection> {
@@ -78,6 +78,16 @@ pub(super) fn remove(cx: &Context<'_>, id: NodeId) -> Result<Decision, Rejection
         let users = replicas().map(|it| format!("a replica of {} ({})", name(it), it.id));
         super::context::refuse_if_used(Kind::Node, users)?;
     }
+    let mut others = cx.state.nodes().filter(|it| it.id != id).peekable();
+    if others.peek().is_some() && others.all(|it| cx.state.voting(it.id) == Voting::Never) {
+        return Err(Rejection::LastVoter);
+    }
+    Ok(Decision::done(gone(cx, id)))
+}
+
+/// A node is gone, with the records of its replicas.
+pub(super) fn gone(cx: &Context<'_>, id: NodeId) -> Vec<Change> {
+    let replicas = || cx.state.replicas_on(id);
     let records = replicas().map(|it| Change::Delete(Key::Replica(it.id)));
     let mut changes: Vec<_> = records.collect();
     // Plans for them were made with these replicas in mind.
@@ -90,7 +100,10 @@ pub(super) fn remove(cx: &Context<'_>, id: NodeId) -> Result<Decision, Rejection
         })
     }));
     changes.push(Change::Delete(Key::Node(id)));
-    Ok(Decision::done(changes))
+    if cx.state.node_voting(id).is_some() {
+        changes.push(Change::Delete(Key::NodeVoting(id)));
+    }
+    changes
 }
 
 pub(super) fn update(cx: &Context<'_>, id: NodeId, patch: NodePatch) -> Result<Decision, Rejection> {
@@ -130,7 +143,7 @@ fn verdict(cx: &Context<'_>, node: Node, status: NodeStatus) -> Decision {
     ])
 }
 
-fn find<'a>(cx: &Context<'a>, id: NodeId) -> Result<&'a Node, Rejection> {
+pub(super) fn find<'a>(cx: &Context<'a>, id: NodeId) -> Result<&'a Node, Rejection> {
     let id_as_uuid = uuid::Uuid::from_u128(u128::from(id.0));
     cx.state.node(id).ok_or(Rejection::NotFound {
         kind: Kind::Node,

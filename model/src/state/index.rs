@@ -6,9 +6,9 @@ use imbl::{OrdMap, OrdSet};
 use super::group::Group;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, Config, ConfigId, ConfigItem, ConfigItemId, Deployment, DeploymentId, Domain,
-    DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId, Operation, OperationId, Project, ProjectId,
-    Quota, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId,
-    Service, ServiceId, ServiceKind, Session, SessionId, Timestamp, Verb,
+    DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId, NodeVoting, Operation, OperationId, Project,
+    ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
+    SecretValueId, Service, ServiceId, ServiceKind, Session, SessionId, Timestamp, Verb,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -157,6 +157,7 @@ indexed! {
         set values_by_key [it.sealed.key];
     }
     Quota(it) by () => {}
+    NodeVoting(it) by () => {}
 }
 
 impl Indexed for Service {

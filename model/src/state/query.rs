@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::{Members, State};
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, KeyVersion, Node, NodeId, Operation,
-    OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Revision, Route, RouteId, Secret, SecretId,
-    SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, Session, SessionId,
-    Timestamp,
+    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, KeyVersion, Node, NodeId, NodeVoting,
+    Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Revision, Route, RouteId, Secret,
+    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, Session,
+    SessionId, Timestamp, Voting,
 };
 
 /// The second halves of all pairs that begin with `first`, in order.
@@ -58,6 +58,7 @@ tables! {
     session sessions SessionId => Session,
     quota quotas QuotaId => Quota,
     event events EventId => Event,
+    node_voting node_votings NodeId => NodeVoting,
 }
 
 /// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
@@ -154,7 +155,8 @@ impl State {
             | Key::SecretValue(_)
             | Key::Session(_)
             | Key::Quota(_)
-            | Key::Event(_) => None,
+            | Key::Event(_)
+            | Key::NodeVoting(_) => None,
         }
     }
 
@@ -199,6 +201,12 @@ impl State {
     #[must_use]
     pub fn node_by_name(&self, name: &str) -> Option<&Node> {
         self.node(*self.index.node_by_name.get(name)?)
+    }
+
+    /// What is wanted of a node's vote.
+    #[must_use]
+    pub fn voting(&self, node: NodeId) -> Voting {
+        self.node_voting(node).map_or(Voting::Auto, |it| it.voting)
     }
 
     /// The project of this name in an account.

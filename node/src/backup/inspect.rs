@@ -77,6 +77,7 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::Operation(_)
         | Resource::SecretValue(_)
         | Resource::Session(_)
-        | Resource::Quota(_) => "other",
+        | Resource::Quota(_)
+        | Resource::NodeVoting(_) => "other",
     }
 }

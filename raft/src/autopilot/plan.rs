@@ -30,6 +30,17 @@ pub(super) struct View {
     pub(super) candidates: Vec<Candidate>,
     /// The other voters that could lead, the best first.
     pub(super) successors: Vec<u64>,
+    /// Nodes that are to vote before those of which nothing is said.
+    pub(super) always: BTreeSet<u64>,
+    /// Nodes that are not to vote.
+    pub(super) never: BTreeSet<u64>,
+}
+
+impl View {
+    /// Whether a voter is to be one no longer.
+    fn must_go(&self, id: u64) -> bool {
+        self.removed.contains(&id) || self.never.contains(&id)
+    }
 }
 
 /// A learner.
@@ -75,7 +86,7 @@ pub(super) fn next(view: &View) -> Option<Step> {
             Some(_) => {}
         }
     }
-    let leaves = view.removed.contains(&view.leader);
+    let leaves = view.must_go(view.leader);
     if let Some(successor) = view.successors.first().filter(|_| leaves || view.is_draining) {
         return Some(Step::HandOver(*successor));
     }
@@ -87,21 +98,26 @@ pub(super) fn next(view: &View) -> Option<Step> {
     (voters != view.voters).then_some(Step::SetVoters(voters))
 }
 
-/// Who should vote. Only what survives more failures than today is worth a change, or what a removed node has to leave.
+/// Who should vote. Only what survives more failures than today is worth a change, or as many with more of those that are
+/// to vote, or what somebody has to leave who is not to vote.
 fn voters(view: &View) -> BTreeSet<u64> {
     // A leader cannot leave before there is somebody to lead.
-    let must_go = |id: &u64| view.removed.contains(id) && *id != view.leader;
+    let must_go = |id: &u64| view.must_go(*id) && *id != view.leader;
     let stays: BTreeSet<u64> = view.voters.iter().copied().filter(|id| !must_go(id)).collect();
     let mut ready: Vec<u64> = view
         .candidates
         .iter()
-        .filter(|it| is_ready(it) && !view.removed.contains(&it.id))
+        .filter(|it| is_ready(it) && !view.must_go(it.id))
         .map(|it| it.id)
         .collect();
-    ready.sort_unstable();
-    // The leader first, then who votes already, then learners: as little change as possible.
+    let is_wished = |id: &u64| view.always.contains(id);
+    ready.sort_unstable_by_key(|id| (!is_wished(id), *id));
+    // The leader first, then who is to vote by all means, then who votes already, then learners: as little change as
+    // possible.
     let alive = stays.iter().filter(|id| !view.dead.contains(id) && **id != view.leader);
-    let pool: Vec<u64> = [view.leader].iter().chain(alive).chain(&ready).copied().collect();
+    let rest: Vec<u64> = alive.chain(&ready).copied().collect();
+    let (wished, others): (Vec<u64>, Vec<u64>) = rest.into_iter().partition(is_wished);
+    let pool: Vec<u64> = [view.leader].into_iter().chain(wished).chain(others).collect();
     let is_alive = |id: &u64| pool.contains(id);
 
     // As many as today, with learners in the place of those that are dead.
@@ -113,19 +129,17 @@ fn voters(view: &View) -> BTreeSet<u64> {
     let sizes = VOTERS.into_iter().filter(|size| *size <= pool.len());
     let fresh = sizes.map(|size| pool.iter().take(size).copied().collect());
     let is_odd = |set: &BTreeSet<u64>| set.len() % 2 == 1;
+    // What survives more is better; among what survives as much, what does more of the operator's will.
+    let worth = |set: &BTreeSet<u64>| (tolerance(set, is_alive), set.intersection(&view.always).count());
     let mut best = view.voters.clone();
-    let mut spare = if stays == view.voters {
-        Some(tolerance(&best, is_alive))
-    } else {
-        None
-    };
+    let mut best_worth = (stays == view.voters).then(|| worth(&best));
     for set in [repaired].into_iter().filter(is_odd).chain(fresh) {
-        let would = tolerance(&set, is_alive);
-        if spare.is_none_or(|now| would > now) {
-            (best, spare) = (set, Some(would));
+        let would = worth(&set);
+        if best_worth.is_none_or(|now| would > now) {
+            (best, best_worth) = (set, Some(would));
         }
     }
-    if best == view.voters && view.removed.contains(&view.leader) && view.successors.is_empty() {
+    if best == view.voters && view.must_go(view.leader) && view.successors.is_empty() {
         // Two voters for a moment, so that the other can take over.
         best.extend(ready.first());
     }

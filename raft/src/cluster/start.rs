@@ -64,6 +64,7 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
             blocking(move || {
                 let credentials = admission.credentials.map(|it| it.encode());
                 let credentials = credentials.as_ref().map(|it| it.as_slice());
+                let vacant = vacant.in_epoch(admission.epoch);
                 Ok(vacant.claim(admission.identity, &admission.keys, credentials)?)
             })
             .await?
@@ -102,6 +103,7 @@ async fn identify(config: &Config) -> Result<Admission, StartError> {
                 identity: Identity { cluster, node: FIRST },
                 keys: KeyBundle::generate(cluster)?,
                 credentials: None,
+                epoch: 0,
             })
         }
         Start::Join { addr, token } => join::ask(addr, token, &config.draft).await,

@@ -106,6 +106,12 @@ impl Cluster for ClusterService {
         }
     }
 
+    async fn look(&self, request: Request<proto::LookRequest>) -> Result<Response<proto::LookReply>, Status> {
+        let caller = request.extensions().get().copied();
+        self.core.links.check(request.into_inner().route.as_ref(), caller)?;
+        Ok(Response::new(self.core.look().into()))
+    }
+
     async fn renew(&self, request: Request<proto::RenewRequest>) -> Result<Response<proto::RenewReply>, Status> {
         let caller = request.extensions().get().copied();
         let request = request.into_inner();

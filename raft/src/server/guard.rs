@@ -64,7 +64,7 @@ where
                 "node {} of cluster {} called: this is cluster {}",
                 it.node, it.cluster, self.core.cluster
             ))),
-            Some(it) if self.core.is_removed(it.node) => Err(removed(it.node)),
+            Some(it) if self.core.is_removed(it.node) => Err(removed(it.node, self.core.links.epoch())),
             Some(it) => Ok(Some(Caller(it.node))),
             None if request.uri().path() == JOIN => Ok(None),
             None => Err(Status::unauthenticated(

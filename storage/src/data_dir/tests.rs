@@ -92,7 +92,7 @@ fn a_folder_that_lost_a_part_is_refused() {
     let temp = tempfile::tempdir().expect("a folder for the test");
     let mut dir = claimed(temp.path());
     std::fs::create_dir(dir.log_dir()).expect("a folder");
-    dir.set_complete().expect("this can be written");
+    dir.set_complete(0).expect("this can be written");
     drop(dir);
     assert!(error_of(temp.path()).contains("has no `state`"));
     std::fs::create_dir(temp.path().join(STATE)).expect("a folder");

@@ -34,6 +34,17 @@ impl View {
         self
     }
 
+    fn always(mut self, ids: impl IntoIterator<Item = u64>) -> Self {
+        self.always = ids.into_iter().collect();
+        self
+    }
+
+    fn never(mut self, ids: impl IntoIterator<Item = u64>) -> Self {
+        self.never = ids.into_iter().collect();
+        self.successors.retain(|id| !self.never.contains(id));
+        self
+    }
+
     fn removed(mut self, ids: impl IntoIterator<Item = u64>) -> Self {
         self.removed = ids.into_iter().collect();
         self.wanted.retain(|id, _| !self.removed.contains(id));
@@ -135,6 +146,106 @@ fn a_leader_that_is_to_go_or_to_rest_hands_over_first() {
     assert_eq!(next(&draining), Some(Step::HandOver(2)));
     draining.successors.clear();
     assert_eq!(next(&draining), None);
+}
+
+#[test]
+fn a_node_that_is_to_vote_takes_the_place_of_one_of_which_nothing_is_said() {
+    assert_eq!(next(&view(4, 3).always([4])), voters([1, 2, 4]));
+    assert_eq!(next(&view(4, 3).always([2, 3])), None);
+    assert_eq!(next(&view(5, 3).always([4])), voters(1..=5), "there is room for all");
+    assert_eq!(
+        next(&view(2, 1).always([2])),
+        None,
+        "two voters survive no more than one"
+    );
+    let mut ill = view(4, 3).always([4]);
+    ill.candidates[0].is_healthy = false;
+    assert_eq!(next(&ill), None, "a wish costs no health");
+    // Its place is given away while it is dead, and it gets it back.
+    assert_eq!(next(&view(4, 3).always([2]).dead([2])), voters([1, 3, 4]));
+    let mut back = view(4, 3).always([2]);
+    back.voters = [1, 3, 4].into();
+    back.candidates[0].id = 2;
+    assert_eq!(next(&back), voters([1, 2, 3]));
+}
+
+#[test]
+fn a_node_that_is_not_to_vote_is_replaced_or_left_out() {
+    assert_eq!(next(&view(4, 3).never([3])), voters([1, 2, 4]));
+    assert_eq!(next(&view(4, 3).never([4])), None);
+    assert_eq!(
+        next(&view(3, 3).never([3])),
+        voters([1]),
+        "two survive no more than one"
+    );
+    assert_eq!(next(&view(3, 3).never([2]).dead([3])), voters([1]));
+    // Not chosen in the place of a dead one either.
+    assert_eq!(next(&view(5, 3).never([4]).dead([2])), voters([1, 3, 5]));
+    assert_eq!(next(&view(4, 3).never([4]).dead([2])), None);
+    // The leader hands over first; alone it stays.
+    assert_eq!(next(&view(3, 3).never([1])), Some(Step::HandOver(2)));
+    assert_eq!(next(&view(2, 1).never([1])), voters([1, 2]));
+    assert_eq!(next(&view(3, 1).never([1, 2])), voters([1, 3]));
+    let mut alone = view(2, 1).never([1]);
+    alone.candidates[0].is_healthy = false;
+    assert_eq!(next(&alone), None, "nobody else could lead");
+}
+
+/// Whatever is wished, by way of every step: a majority of the voters is always up if one was, and in the end nobody
+/// votes who is not to, unless nobody else could.
+#[test]
+fn wishes_never_cost_the_quorum_and_are_met_in_the_end() {
+    for nodes in 1..=5_u64 {
+        for first in [1, 3, 5].into_iter().filter(|it| *it <= nodes) {
+            for wishes in 0..3_u64.pow(u32::try_from(nodes).expect("small")) {
+                for ill in (0..1_u64 << nodes).filter(|it| it & 1 == 0) {
+                    check_wishes(nodes, first, wishes, ill);
+                }
+            }
+        }
+    }
+}
+
+fn check_wishes(nodes: u64, first: u64, wishes: u64, ill: u64) {
+    let is_ill = |id: u64| ill >> (id - 1) & 1 == 1;
+    let wish = |id: u64| wishes / 3_u64.pow(u32::try_from(id - 1).expect("small")) % 3;
+    let all = |what: u64| (1..=nodes).filter(move |id| wish(*id) == what);
+    let see = |leader: u64, now: &BTreeSet<u64>| {
+        let mut seen = view(nodes, 0).always(all(1)).never(all(2));
+        seen.leader = leader;
+        seen.voters = now.clone();
+        seen.dead = now.iter().copied().filter(|id| is_ill(*id)).collect();
+        seen.candidates.retain(|it| !now.contains(&it.id));
+        for it in &mut seen.candidates {
+            it.is_healthy = !is_ill(it.id);
+        }
+        let could_lead = |id: &u64| *id != leader && !is_ill(*id) && wish(*id) != 2;
+        seen.successors = now.iter().copied().filter(could_lead).collect();
+        seen
+    };
+    let (mut leader, mut now): (u64, BTreeSet<u64>) = (1, (1..=first).collect());
+    if tolerance(&now, |id| !is_ill(*id)) < 0 {
+        return;
+    }
+    for _ in 0..8 {
+        let seen = see(leader, &now);
+        match next(&seen) {
+            None => {
+                let could_vote = (1..=nodes).any(|id| !is_ill(id) && wish(id) != 2);
+                let unwanted: Vec<_> = now.iter().filter(|id| wish(**id) == 2).collect();
+                assert!(unwanted.is_empty() || !could_vote, "{unwanted:?} vote: {seen:?}");
+                return;
+            }
+            Some(Step::HandOver(to)) => leader = to,
+            Some(Step::SetVoters(then)) => {
+                assert!(then.contains(&leader), "{seen:?} -> {then:?}");
+                assert!(tolerance(&then, |id| !is_ill(*id)) >= 0, "{seen:?} -> {then:?}");
+                now = then;
+            }
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+    panic!("it does not end: {:?}", see(leader, &now));
 }
 
 #[test]

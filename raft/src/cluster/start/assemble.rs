@@ -33,9 +33,6 @@ const LOOK_AT_DISK: Duration = Duration::from_millis(200);
 /// Log entries are purged in lots of this many, because each purge leaves a mark that reads must skip.
 const PURGE_LOT: u64 = 256;
 
-/// What a node ends with that is no longer a member.
-const REMOVED: &str = "this node was removed from the cluster; to take part again, empty its data folder and join anew";
-
 /// Opens the stores, builds consensus on them and starts every task.
 pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpListener) -> Result<Cluster, StartError> {
     let path = config.data_dir.clone();
@@ -56,7 +53,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let buffer = config.timing.watch_buffer;
     let machine = StateMachine::load(Arc::new(stores.state), snapshots.clone(), buffer, hold.clone());
     let (machine, published) = machine.map_err(|it| setup(it.to_string()))?;
-    let links = Links::new(identity.cluster, identity.node, tls.clone());
+    let links = Links::new(identity.cluster, identity.node, tls.clone()).in_epoch(dir.epoch());
     let settings = Arc::new(settings(config)?);
     let log = RaftLog::new(identity.node.0, Arc::new(stores.log), hold);
     let raft = Raft::build(identity.node.0, settings, NetworkFactory(links.clone()), log, machine).await;
@@ -110,7 +107,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let expelled = core.clone();
     until_stopped(boxed(async move {
         expelled.links.removed().await;
-        failing.send_replace(Some(REMOVED.to_owned()));
+        failing.send_replace(Some(expelled.links.farewell()));
     }));
     until_stopped(boxed(renewal::run(core.clone())));
     until_stopped(boxed(watch_room(core.clone())));
