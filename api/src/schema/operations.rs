@@ -95,7 +95,7 @@ fn id_parameter(endpoint: Endpoint, name: &'static str) -> Out {
 
 fn parameters(path: &Path, method: &str, about: &About) -> Vec<Out> {
     let parameter = |name: &str| reference("parameters", name);
-    let is_list = matches!(about.kind, Kind::Collection(_) | Kind::Revealing(..));
+    let is_list = is_list(about);
     let mut all = Vec::new();
     match method {
         "GET" if path.access != Access::Open => {
@@ -111,11 +111,26 @@ fn parameters(path: &Path, method: &str, about: &About) -> Vec<Out> {
             }
             all.push(parameter("consistency"));
         }
-        "POST" if is_list || path.endpoint == Endpoint::Rollback => all.push(parameter("idempotencyKey")),
-        "PATCH" | "DELETE" => all.extend(["ifMatch", "idempotencyKey"].map(parameter)),
+        "PATCH" | "DELETE" => all.push(parameter("ifMatch")),
         _ => {}
     }
+    if takes_key(path, method, about) {
+        all.push(parameter("idempotencyKey"));
+    }
     all
+}
+
+fn is_list(about: &About) -> bool {
+    matches!(about.kind, Kind::Collection(_) | Kind::Revealing(..))
+}
+
+/// Whether it takes effect once under an `Idempotency-Key`, and so refuses one that was used for something else.
+fn takes_key(path: &Path, method: &str, about: &About) -> bool {
+    match method {
+        "POST" => is_list(about) || path.endpoint == Endpoint::Rollback,
+        "PATCH" | "DELETE" => true,
+        _ => false,
+    }
 }
 
 fn request_body(path: &Path, method: &str, about: &About) -> Option<Out> {
@@ -168,7 +183,7 @@ fn responses(path: &Path, method: &str, about: &About) -> Out {
     if matches!(method, "PATCH" | "DELETE") {
         add("412");
     }
-    if method == "POST" && !open {
+    if takes_key(path, method, about) {
         add("422");
     }
     if writes || path.endpoint == Endpoint::SecretItem {

@@ -48,6 +48,23 @@ fn every_path_and_method_is_described_once() {
 }
 
 #[test]
+fn whatever_takes_an_idempotency_key_may_refuse_it() {
+    let document = value();
+    let key = Value::from("#/components/parameters/idempotencyKey");
+    let mut taking = BTreeSet::new();
+    for item in document["paths"].as_object().expect("paths").values() {
+        for (method, operation) in item.as_object().expect("methods") {
+            let parameters = operation["parameters"].as_array();
+            let takes = parameters.is_some_and(|all| all.iter().any(|it| it["$ref"] == key));
+            let refuses = operation["responses"].get("422").is_some();
+            assert_eq!(takes, refuses, "{method} {}", operation["operationId"]);
+            taking.extend(takes.then_some(method.as_str()));
+        }
+    }
+    assert_eq!(taking, BTreeSet::from(["post", "patch", "delete"]));
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_every_part_is_used() {
     let document = value();
     let mut found = Vec::new();
