@@ -15,6 +15,7 @@ mod cluster;
 mod config;
 mod credentials;
 mod error;
+mod forward;
 mod heartbeat;
 mod identity;
 mod join;

@@ -10,10 +10,10 @@ use openraft::errors::{ClientWriteError, RaftError};
 use tokio::sync::watch;
 
 use crate::cluster::Core;
+use crate::forward::{self, Forwarded};
 use crate::proto;
 use crate::proto::cluster_client::ClusterClient;
-use crate::proto::forward_reply::Result as Wire;
-use crate::transport::{self, MESSAGE_BYTES_MAX, Purpose};
+use crate::transport::{self, Link, MESSAGE_BYTES_MAX, Purpose};
 use crate::types::Proposal;
 use crate::{Leadership, SubmitError};
 
@@ -165,46 +165,44 @@ impl Core {
             .links
             .address_of(leader)
             .ok_or_else(|| format!("the address of node {leader} is not known"))?;
+        let link = self.links.to(leader, &address, Purpose::Service);
+        let encoded = Bytes::from(storage::encode(submission).map_err(|it| it.to_string())?);
+        match self.forwards.ask(leader, &link, encoded.clone(), limit).await {
+            Forwarded::Proposed(Proposed::NotSent(reason)) => Err(reason),
+            Forwarded::Proposed(proposed) => Ok(proposed),
+            Forwarded::Unsupported => self.forward_alone(leader, &link, encoded, limit).await,
+        }
+    }
+
+    /// A call for one command, for a leader of a version that knows no other way.
+    async fn forward_alone(
+        &self,
+        leader: u64,
+        link: &Link,
+        submission: Bytes,
+        limit: Duration,
+    ) -> Result<Proposed, String> {
         let request = proto::ForwardRequest {
             route: Some(self.links.route(leader)),
-            submission: storage::encode(submission).map_err(|it| it.to_string())?.into(),
+            submission,
             limit_millis: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
         };
-        let link = self.links.to(leader, &address, Purpose::Service);
         let channel = link.channel().map_err(|status| transport::describe(&status))?;
         let mut client = ClusterClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let reply = match tokio::time::timeout(limit, client.forward(request)).await {
-            Ok(Ok(reply)) => reply.into_inner(),
+        match tokio::time::timeout(limit, client.forward(request)).await {
+            Ok(Ok(reply)) => Ok(forward::proposed(reply.into_inner().result.map(Into::into))),
             Ok(Err(status)) if refused(&status) => {
                 self.links.heed(&status);
-                return Err(transport::describe(&status));
+                Err(transport::describe(&status))
             }
-            Ok(Err(_)) => return Ok(Proposed::Unknown),
+            Ok(Err(_)) => Ok(Proposed::Unknown),
             Err(_) => {
                 link.reset();
-                return Ok(Proposed::Unknown);
+                Ok(Proposed::Unknown)
             }
-        };
-        Ok(match reply.result {
-            Some(Wire::Decided(decided)) => match storage::decode(&decided.result) {
-                Ok(result) => Proposed::Decided {
-                    index: decided.index,
-                    result,
-                },
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        leader,
-                        "cannot read the leader's answer"
-                    );
-                    Proposed::Unknown
-                }
-            },
-            Some(Wire::NotLeader(to)) => Proposed::NotLeader(to.leader),
-            Some(Wire::Unknown(_)) | None => Proposed::Unknown,
-        })
+        }
     }
 }
 
@@ -231,7 +229,7 @@ pub(crate) fn too_old_to_join(state: &State, draft: &NodeDraft) -> Option<String
 }
 
 /// Whether a failed call cannot have led to a proposal: it never left, or the other end refused to look at it.
-fn refused(status: &tonic::Status) -> bool {
+pub(crate) fn refused(status: &tonic::Status) -> bool {
     use tonic::Code;
     transport::never_sent(status)
         || matches!(

@@ -1,17 +1,20 @@
 //! What the state machine shows to the rest of the node: the state, how far it is, and what has changed.
 
+mod progress;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use model::{Change, Resource, Revision, State};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 
+pub(crate) use self::progress::Progress;
 use crate::{Batch, Event, Watch};
 
 /// Written by the state machine only, in this order: the state, then how far it is, then what has changed.
 pub(crate) struct Published {
     state: ArcSwap<State>,
-    applied: watch::Sender<Option<u64>>,
+    progress: Progress,
     feed: broadcast::Sender<Event>,
 }
 
@@ -20,7 +23,7 @@ impl Published {
     pub(crate) fn new(state: State, applied: Option<u64>, buffer: usize) -> Self {
         Self {
             state: ArcSwap::from_pointee(state),
-            applied: watch::Sender::new(applied),
+            progress: Progress::at(applied),
             feed: broadcast::Sender::new(buffer.max(1)),
         }
     }
@@ -30,9 +33,9 @@ impl Published {
         State::clone(&self.state.load())
     }
 
-    /// The index of the last applied entry, now and whenever it grows.
-    pub(crate) fn applied(&self) -> watch::Receiver<Option<u64>> {
-        self.applied.subscribe()
+    /// How far the state is.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     pub(crate) fn watch(&self) -> Watch {
@@ -79,6 +82,6 @@ impl Published {
 
     fn show(&self, state: State, applied: u64) {
         self.state.store(Arc::new(state));
-        self.applied.send_replace(Some(applied));
+        self.progress.advance(applied);
     }
 }

@@ -135,11 +135,8 @@ impl Core {
 
     /// Waits until this node has applied an entry. False if it has not by then.
     pub(crate) async fn wait_applied(&self, index: u64, deadline: Instant) -> bool {
-        let mut applied = self.published.applied();
-        let reached = applied.wait_for(|it| it.is_some_and(|it| it >= index));
-        tokio::time::timeout_at(deadline.into(), reached)
-            .await
-            .is_ok_and(|it| it.is_ok())
+        let reached = self.published.progress().reach(index);
+        tokio::time::timeout_at(deadline.into(), reached).await.is_ok()
     }
 }
 

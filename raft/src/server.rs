@@ -2,6 +2,7 @@
 
 mod admission_service;
 mod cluster_service;
+mod forwarded;
 mod guard;
 mod raft_service;
 

@@ -6,6 +6,9 @@ use crate::{Command, Node, State};
 /// The commands that this build can apply: those of this level and below. Raised with each command that is added.
 pub const COMMAND_LEVEL: u32 = 2;
 
+/// What every version knows.
+const LOWEST: u32 = 1;
+
 /// In a version, before the level of its commands. A version without it is of level 1.
 const MARK: &str = "+commands.";
 
@@ -19,7 +22,7 @@ pub fn leveled_version(version: &str) -> String {
 #[must_use]
 pub fn level_of_version(version: &str) -> u32 {
     let level = version.split_once(MARK).and_then(|(_, level)| level.parse().ok());
-    level.unwrap_or(1)
+    level.unwrap_or(LOWEST)
 }
 
 impl Command {
@@ -28,7 +31,7 @@ impl Command {
     pub fn level(&self) -> u32 {
         match self {
             Self::SetVoting(..) | Self::Refound { .. } => 2,
-            _ => 1,
+            _ => LOWEST,
         }
     }
 }
@@ -47,6 +50,10 @@ impl State {
     /// A node of the cluster that would halt at a command of this level.
     #[must_use]
     pub fn too_old_for(&self, level: u32) -> Option<&Node> {
+        // What every version knows must not cost a look at every node.
+        if level <= LOWEST {
+            return None;
+        }
         self.nodes().find(|it| level_of_version(&it.version) < level)
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
+use crate::forward::Forwards;
 use crate::leases::LeaseBook;
 use crate::publish::Published;
 use crate::read::Rounds;
@@ -33,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) published: Arc<Published>,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) links: Links,
+    pub(crate) forwards: Forwards,
     pub(crate) room: Room,
     pub(crate) leases: LeaseBook,
     pub(crate) contact: Contact,

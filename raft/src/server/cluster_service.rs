@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use model::NodeId;
-use tonic::{Request, Response, Status};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
+use super::forwarded;
 use crate::cluster::Core;
 use crate::propose::Proposed;
 use crate::proto;
 use crate::proto::cluster_server::Cluster;
 use crate::{TransferError, error};
+
+/// Messages with answers that may wait for a slow connection.
+const ANSWERS_AHEAD: usize = 4;
 
 /// Answers requests of other nodes.
 pub(super) struct ClusterService {
@@ -44,6 +50,23 @@ impl Cluster for ClusterService {
             Proposed::Unknown => Wire::Unknown(proto::Blank {}),
         };
         Ok(Response::new(proto::ForwardReply { result: Some(result) }))
+    }
+
+    type ForwardManyStream = ReceiverStream<Result<proto::ForwardAnswers, Status>>;
+
+    async fn forward_many(
+        &self,
+        request: Request<Streaming<proto::ForwardBatch>>,
+    ) -> Result<Response<Self::ForwardManyStream>, Status> {
+        let caller = request.extensions().get().copied();
+        let (answers, outgoing) = mpsc::channel(ANSWERS_AHEAD);
+        tokio::spawn(forwarded::serve(
+            self.core.clone(),
+            caller,
+            request.into_inner(),
+            answers,
+        ));
+        Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
     async fn read_index(

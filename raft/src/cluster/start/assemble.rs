@@ -15,6 +15,7 @@ use super::{blocking, certificates, store_error};
 use crate::cluster::core::Contact;
 use crate::cluster::stop::Lifeline;
 use crate::cluster::{Cluster, Core};
+use crate::forward::Forwards;
 use crate::leases::LeaseBook;
 use crate::log_store::RaftLog;
 use crate::network::NetworkFactory;
@@ -76,6 +77,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
         raft,
         published,
         snapshots,
+        forwards: Forwards::new(links.clone(), stop.clone()),
         links,
         room: Room::new(&config.data_dir),
         leases: LeaseBook::default(),
