@@ -37,7 +37,8 @@ pub struct ReportError(pub String);
 #[async_trait]
 pub trait Drainer: Send + Sync + 'static {
     /// Stops sending requests to a replica of this host, and returns when those in flight have ended, or after `limit`.
-    async fn drain(&self, replica: ReplicaId, limit: Duration);
+    /// Connections that have changed their protocol, such as WebSockets, are waited for until `tunnels`.
+    async fn drain(&self, replica: ReplicaId, limit: Duration, tunnels: Duration);
 }
 
 /// Opens the sealed values of secrets. Asked only for containers that are about to start here.

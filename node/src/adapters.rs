@@ -227,8 +227,8 @@ pub(crate) struct Drains(pub(crate) Arc<ProxyHandle>);
 
 #[async_trait]
 impl Drainer for Drains {
-    async fn drain(&self, replica: ReplicaId, limit: Duration) {
-        self.0.drain(replica, limit).await;
+    async fn drain(&self, replica: ReplicaId, limit: Duration, tunnels: Duration) {
+        self.0.drain(replica, limit, tunnels).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the change feed to the host: the proxy's table and the agent's view.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent::Wanted;
 use model::{Change, Key, NodeId, Resource, State, node_view};
@@ -8,6 +9,23 @@ use planner::{RouteTable, reroute, routes};
 use proxy::ProxyHandle;
 use raft::{Batch, Cluster, Event};
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a node that starts waits for the cluster's word before its proxy answers by what it remembers.
+const REMEMBER_AFTER: Duration = Duration::from_secs(3);
+
+/// What the proxy begins with. A node that was away remembers replicas that are not wanted any more, perhaps still
+/// running here; so it takes no requests until it has caught up. Without a majority, what it remembers has to do.
+pub(crate) async fn first_table(cluster: &Cluster) -> RouteTable {
+    let state = match timeout(REMEMBER_AFTER, catch_up(cluster)).await {
+        Ok(state) => state,
+        Err(_) => {
+            tracing::warn!("the cluster gives no answer; requests are routed by what this node remembers");
+            cluster.local()
+        }
+    };
+    routes(&state, cluster.node_id())
+}
 
 /// Publishes a new table to the proxy with each change that reaches one of its entries. Ends when the node stops; the
 /// proxy then keeps its last table.
@@ -77,11 +95,11 @@ async fn catch_up(cluster: &Cluster) -> State {
     loop {
         match cluster.read().await {
             Ok(state) => return state,
-            Err(error) => tracing::warn!(%error, "this host starts no containers until it has caught up"),
+            Err(error) => tracing::warn!(%error, "this node has not caught up with its cluster yet"),
         }
         // An unreachable cluster may answer at once; the next try is worth making when something has changed.
         let mut leadership = cluster.leadership();
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), leadership.changed()).await;
+        let _ = timeout(Duration::from_secs(1), leadership.changed()).await;
     }
 }
 

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use model::{Capacity, NodeDraft};
-use planner::RouteTable;
 use proxy::{ProxyConfig, ProxyHandle};
 use raft::{Cluster, Start};
 use storage::DataDir;
@@ -33,8 +32,10 @@ use hosting::Hosting;
 const ADMIN: &str = "admin";
 /// What proxies of a cluster speak with each other: HTTP/1.1 that names a replica.
 const PROXY_PROTOCOL: &[u8] = b"goblins-proxy/1";
-/// How long requests in flight may take to end when the daemon stops.
+/// How long requests to the API may take to end when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long those to replicas may: as long as when a replica stops.
+const LAST_FORWARDED: Duration = Duration::from_secs(30);
 
 /// Runs a node until it is told to stop, or cannot go on.
 pub(crate) fn run(settings: Settings) -> Result<()> {
@@ -118,12 +119,13 @@ impl Node {
                 workers: workers(),
                 peers: Arc::new(ProxyPeers(cluster.peer_tls(PROXY_PROTOCOL))),
             },
-            RouteTable::default(),
+            feeds::first_table(&cluster).await,
         )
         .context("cannot start the proxy")?;
         let proxy = Arc::new(proxy);
         let mut tasks = JoinSet::new();
-        tasks.spawn(feeds::program_routes(cluster.clone(), Arc::clone(&proxy)));
+        // It ends with the cluster, so that the proxy of a node that stops is not the last to hear of a change.
+        drop(tokio::spawn(feeds::program_routes(cluster.clone(), Arc::clone(&proxy))));
         tasks.spawn(controllers::run(cluster.clone()));
         let (follower, leader) = (Arc::clone(&keyrings), Arc::clone(&keyrings));
         tasks.spawn(async move { follower.follow().await });
@@ -155,7 +157,7 @@ impl Node {
         self.tasks.shutdown().await;
         let _ = tokio::time::timeout(LAST_REQUESTS, &mut self.api).await;
         self.cluster.shutdown().await;
-        self.proxy.shutdown(LAST_REQUESTS).await;
+        self.proxy.shutdown(LAST_FORWARDED).await;
     }
 }
 

@@ -6,8 +6,9 @@ mod file;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use agent::Subnet;
+use agent::{Limits, Subnet};
 use anyhow::{Context, Result, bail};
 
 pub(crate) use args::{DevArgs, LogFormat, RateLimit, ServerArgs};
@@ -64,6 +65,8 @@ pub(crate) struct Containers {
     pub(crate) socket: Option<PathBuf>,
     pub(crate) insecure_registries: Vec<String>,
     pub(crate) bridge: String,
+    /// How long connections that changed their protocol are left open when their container is to stop.
+    pub(crate) drain_tunnels: Duration,
     pub(crate) subnet: Subnet,
 }
 
@@ -102,6 +105,9 @@ impl Settings {
                     socket: args.containerd_socket,
                     insecure_registries: registries(args.insecure_registry)?,
                     bridge: args.bridge.unwrap_or_else(|| "gob0".to_owned()),
+                    drain_tunnels: args
+                        .websocket_drain
+                        .map_or(Limits::default().drain_tunnels, |it| Duration::from_secs(it.into())),
                     subnet: subnet(args.container_subnet.as_deref())?,
                 })
             },
@@ -142,6 +148,7 @@ impl Settings {
                 socket: args.containerd_socket,
                 insecure_registries: registries(args.insecure_registry)?,
                 bridge: "gobdev0".to_owned(),
+                drain_tunnels: Limits::default().drain_tunnels,
                 subnet: subnet(args.container_subnet.as_deref())?,
             }),
             api_rate_limit: RateLimit::Off,

@@ -28,6 +28,8 @@ pub struct Limits {
     pub ready_deadline: Duration,
     /// How long requests in flight may take to end before a container is told to stop.
     pub drain: Duration,
+    /// How long connections that have changed their protocol, such as WebSockets, may.
+    pub drain_tunnels: Duration,
     /// After this long a SIGKILL that had no effect is repeated.
     pub kill_again: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for Limits {
         Self {
             ready_deadline: Duration::from_secs(60),
             drain: Duration::from_secs(30),
+            drain_tunnels: Duration::from_secs(5 * 60),
             kill_again: Duration::from_secs(5),
         }
     }
@@ -157,6 +160,7 @@ impl Round<'_> {
             return self.step(Step::Drain {
                 replica: id,
                 limit: self.limits.drain,
+                tunnels: self.limits.drain_tunnels,
             });
         }
         let Some(terminated_at) = it.terminated_at else {

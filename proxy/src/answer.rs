@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::body::AnswerBody;
+use crate::hop::{REFUSED, Refused};
 
 const REASON: HeaderName = HeaderName::from_static("goblins-reason");
 
@@ -23,6 +24,8 @@ pub(crate) enum Refusal {
     NoReadyReplica { service: String },
     /// The replica that another proxy asked for is not here any more.
     NotHere,
+    /// The replica that another proxy asked for closed the connection before it answered; another may be tried.
+    ClosedHere,
     /// No replica took the connection.
     Connect {
         service: String,
@@ -42,7 +45,7 @@ impl Refusal {
             Self::BadHop => StatusCode::FORBIDDEN,
             Self::NoSuchHost(_) | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
             Self::NoReadyReplica { .. } | Self::NotHere | Self::Connect { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Closed { .. } => StatusCode::BAD_GATEWAY,
+            Self::Closed { .. } | Self::ClosedHere => StatusCode::BAD_GATEWAY,
             Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -55,7 +58,7 @@ impl Refusal {
             Self::NoSuchPath { .. } => "no_such_path",
             Self::NoReadyReplica { .. } | Self::NotHere => "no_ready_replica",
             Self::Connect { .. } => "upstream_connect",
-            Self::Closed { .. } => "upstream_closed",
+            Self::Closed { .. } | Self::ClosedHere => "upstream_closed",
             Self::Timeout { .. } => "upstream_timeout",
         }
     }
@@ -74,6 +77,7 @@ impl Refusal {
                 "Service {service:?} has no replica that is ready. GET /api/services/ says why in status_reason."
             ),
             Self::NotHere => "The replica asked for takes no requests here any more.".to_owned(),
+            Self::ClosedHere => "The replica asked for closed the connection before it answered.".to_owned(),
             Self::Connect { service, tried, last } => {
                 format!("None of {tried} replicas of service {service:?} took the connection; the last: {last}.")
             }
@@ -96,10 +100,13 @@ impl Refusal {
         response
             .headers_mut()
             .insert(REASON, HeaderValue::from_static(self.code()));
-        if self == Self::NotHere {
-            response
-                .headers_mut()
-                .insert(crate::hop::REFUSED, HeaderValue::from_static("1"));
+        let given_back = match self {
+            Self::NotHere => Some(Refused::Untouched),
+            Self::ClosedHere => Some(Refused::Closed),
+            _ => None,
+        };
+        if let Some(refused) = given_back {
+            response.headers_mut().insert(REFUSED, refused.value());
         }
         response
     }

@@ -49,6 +49,11 @@ impl Held {
         }
     }
 
+    /// Whether nothing of it has been sent, or all of it can be sent again.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self, Self::Streamed(None))
+    }
+
     pub(crate) fn is_replayable(&self) -> bool {
         matches!(self, Self::Whole(_))
     }

@@ -2,15 +2,16 @@
 
 use std::cell::Cell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use model::ReplicaId;
-use planner::{Backend, Target};
-use tokio::time::timeout;
+use model::{NodeId, ReplicaId, Revision};
+use planner::{Backend, RouteTable, Target};
+use tokio::time::{Instant, timeout};
 
 use crate::answer::Refusal;
 use crate::balance::{address, pick};
@@ -18,12 +19,19 @@ use crate::body::{AnswerBody, Held};
 use crate::flight::Flight;
 use crate::handle::Shared;
 use crate::head::{Client, Head, keep_upgrade};
-use crate::hop::{self, Peers};
+use crate::hop::{self, Handed, Peers, Refused};
 use crate::tunnel;
-use crate::upstream::{Freshness, Lease, Pool, gone};
+use crate::upstream::{Freshness, Lease, Pool, Stake, gone};
 
 /// How long a replica may take until the head of its answer.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long a request waits for news when all replicas that it could go to have just turned it away: they have been
+/// replaced, and this proxy has not heard so yet; or one has just come, and its own proxy has not heard so yet.
+const NEWS: Duration = Duration::from_secs(2);
+/// How often they are asked again meanwhile, since other proxies do not tell what they have heard.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// How many replicas may break off one request. One may have been killed; a request that kills must not meet them all.
+const MOST_BROKEN_OFF: usize = 2;
 
 /// What one worker forwards with.
 #[derive(Clone)]
@@ -37,8 +45,10 @@ pub(crate) struct Forwarder {
 struct Destination {
     service: String,
     backends: Arc<[Backend]>,
+    /// The table that it was read from.
+    seen: Revision,
     /// Another proxy has chosen the replica already.
-    handed_over: bool,
+    handed: Option<Handed>,
 }
 
 /// Why an attempt brought no answer.
@@ -99,33 +109,21 @@ impl Forwarder {
 
     fn destination(&self, head: &mut Head, client: Client) -> Result<Destination, Refusal> {
         let table = self.shared.table.load();
-        if let Some(replica) = hop::take(&mut head.headers, client.is_peer).map_err(|_| Refusal::BadHop)? {
-            let target = Target::Local(*table.local.get(&replica).ok_or(Refusal::NotHere)?);
-            let backend = Backend {
-                replica,
-                node: model::NodeId::default(),
-                target,
-            };
-            return Ok(Destination {
-                service: head.host.clone(),
-                backends: Arc::from([backend]),
-                handed_over: true,
-            });
-        }
-        head.note_client(client);
-        let host = table
-            .hosts
-            .get(&head.host)
-            .ok_or_else(|| Refusal::NoSuchHost(head.host.clone()))?;
-        let no_path = || Refusal::NoSuchPath {
-            host: head.host.clone(),
-            path: head.path.clone(),
+        let handed = hop::take(&mut head.headers, client.is_peer).map_err(|_| Refusal::BadHop)?;
+        let Some(handed) = handed else {
+            head.note_client(client);
+            return routed(&table, head);
         };
-        let route = host.find(&head.path).ok_or_else(no_path)?;
+        let backend = table.local.get(&handed.replica).map(|address| Backend {
+            replica: handed.replica,
+            node: NodeId::default(),
+            target: Target::Local(*address),
+        });
         Ok(Destination {
-            service: route.service_name.clone(),
-            backends: Arc::clone(&route.backends),
-            handed_over: false,
+            service: head.host.clone(),
+            backends: backend.into_iter().collect(),
+            seen: table.revision,
+            handed: Some(handed),
         })
     }
 
@@ -137,21 +135,50 @@ impl Forwarder {
         to: &Destination,
     ) -> Result<(Response<Incoming>, Lease, Flight), Refusal> {
         self.turn.set(self.turn.get().wrapping_add(1));
-        let mut tried: Vec<ReplicaId> = Vec::new();
-        let mut last = None;
-        while let Some(backend) = pick(&self.shared, &to.backends, &tried, self.turn.get()) {
-            tried.push(backend.replica);
-            let Some(flight) = self.shared.flights.begin(backend.replica) else {
+        let news_until = Instant::now() + NEWS;
+        let (mut backends, mut seen) = (Arc::clone(&to.backends), to.seen);
+        let mut tried: Vec<ReplicaId> = to.handed.map(|it| it.replica).into_iter().collect();
+        // Those of them that did not take the request, and may yet.
+        let mut turned_away: Vec<ReplicaId> = tried.clone();
+        let (mut broken_off, mut last) = (0, None);
+        let mut first = to.handed.and_then(|_| backends.first().copied());
+        loop {
+            let next = first
+                .take()
+                .or_else(|| pick(&self.shared, &backends, &tried, self.turn.get()));
+            let Some(backend) = next else {
+                if turned_away.is_empty() {
+                    return Err(exhausted(to, tried.len(), broken_off, last));
+                }
+                let Some(newer) = self.newer(head, held, to, seen, news_until).await else {
+                    return Err(exhausted(to, tried.len(), broken_off, last));
+                };
+                (backends, seen) = (newer.backends, newer.seen);
+                if to.handed.is_none() {
+                    tried.retain(|it| !turned_away.contains(it));
+                }
+                turned_away.clear();
                 continue;
             };
-            match self.attempt(head, held, backend).await {
-                Ok((response, _)) if is_refused(&response, backend) && held.is_replayable() => {}
-                Ok((response, lease)) => return Ok((response, lease, flight)),
+            if !tried.contains(&backend.replica) {
+                tried.push(backend.replica);
+            }
+            let Some(flight) = self.shared.flights.begin(backend.replica) else {
+                turned_away.push(backend.replica);
+                continue;
+            };
+            match self.attempt(head, held, backend, to.handed.is_some()).await {
+                Ok((response, lease)) => match refused(&response, backend).filter(|_| held.is_replayable()) {
+                    None => return Ok((response, lease, flight)),
+                    Some(Refused::Untouched) => turned_away.push(backend.replica),
+                    Some(Refused::Closed) => broken_off += 1,
+                },
                 Err(Failure::Connect(error)) => last = Some(error.to_string()),
                 Err(Failure::Unsent) => last = Some("it closed the connection".to_owned()),
                 Err(Failure::Gone(error)) if head.is_idempotent() && held.is_replayable() => {
                     last = Some(error.to_string())
                 }
+                Err(Failure::Closed { .. }) if head.is_idempotent() && held.is_replayable() => broken_off += 1,
                 Err(Failure::Closed { .. } | Failure::Gone(_)) => {
                     return Err(Refusal::Closed {
                         service: to.service.clone(),
@@ -164,19 +191,35 @@ impl Forwarder {
                     });
                 }
             }
+            if broken_off >= MOST_BROKEN_OFF {
+                return Err(exhausted(to, tried.len(), broken_off, last));
+            }
         }
-        Err(match last {
-            // The proxy that asked can choose another replica; nothing was passed on.
-            _ if to.handed_over => Refusal::NotHere,
-            Some(last) => Refusal::Connect {
-                service: to.service.clone(),
-                tried: tried.len(),
-                last,
-            },
-            None => Refusal::NoReadyReplica {
-                service: to.service.clone(),
-            },
-        })
+    }
+
+    /// Where a request may go whose replicas have all turned it away. One that was handed over is given back to the proxy
+    /// that asked, unless that has passed on a body that it cannot send again: then it is routed anew here, once.
+    async fn newer(
+        &self,
+        head: &Head,
+        held: &Held,
+        to: &Destination,
+        seen: Revision,
+        until: Instant,
+    ) -> Option<Destination> {
+        if let Some(handed) = to.handed {
+            let is_stranded = !handed.rerouted && !held.is_replayable() && held.is_whole();
+            let table = self.shared.table.load();
+            return is_stranded.then(|| routed(&table, head).ok()).flatten();
+        }
+        if Instant::now() >= until {
+            return None;
+        }
+        let mut published = self.shared.published.subscribe();
+        let news = published.wait_for(|it| *it > seen);
+        // Without news they are asked again all the same.
+        let _ = timeout(ASK_AGAIN, news).await;
+        routed(&self.shared.table.load(), head).ok()
     }
 
     /// One replica: at most twice, the second time when a connection that had been idle turned out to be closed, and
@@ -186,17 +229,18 @@ impl Forwarder {
         head: &Head,
         held: &mut Held,
         backend: Backend,
+        rerouted: bool,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let first = if head.is_idempotent() && held.is_replayable() {
             Freshness::Any
         } else {
             Freshness::JustUsed
         };
-        match self.exchange(head, held, backend, first).await {
+        match self.exchange(head, held, backend, rerouted, first).await {
             Err(Failure::Closed { reused: true }) if head.is_idempotent() && held.is_replayable() => {
-                self.exchange(head, held, backend, Freshness::New).await
+                self.exchange(head, held, backend, rerouted, Freshness::New).await
             }
-            Err(Failure::Unsent) => self.exchange(head, held, backend, Freshness::New).await,
+            Err(Failure::Unsent) => self.exchange(head, held, backend, rerouted, Freshness::New).await,
             other => other,
         }
     }
@@ -219,13 +263,14 @@ impl Forwarder {
         head: &Head,
         held: &mut Held,
         backend: Backend,
+        rerouted: bool,
         freshness: Freshness,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let addr = address(backend.target);
         let mut lease = match self.lease(backend, freshness).await {
             Ok(lease) => lease,
             Err(error) => {
-                self.shared.ejections.eject(addr);
+                self.leave_alone(addr);
                 return Err(Failure::Connect(error));
             }
         };
@@ -235,20 +280,30 @@ impl Forwarder {
         let reused = lease.reused;
         let body = held.next().ok_or(Failure::Closed { reused: false })?;
         let mut request = head.request(body);
+        let stake = if head.is_idempotent() && held.is_replayable() {
+            Stake::Nothing
+        } else {
+            Stake::Request
+        };
         let remote = matches!(backend.target, Target::Remote(_));
         if remote {
-            hop::mark(request.headers_mut(), backend.replica);
+            hop::mark(request.headers_mut(), backend.replica, rerouted);
         }
         let answer = timeout(ANSWER, lease.sender.try_send_request(request));
         let answered = tokio::select! {
             answered = answer => answered,
-            error = gone(addr), if remote => {
-                self.shared.ejections.eject(addr);
+            error = gone(addr, stake), if remote => {
+                self.leave_alone(addr);
                 return Err(Failure::Gone(error));
             }
         };
         match answered {
-            Ok(Ok(response)) => Ok((response, lease)),
+            Ok(Ok(mut response)) => {
+                if remote && hop::is_leaving(response.headers_mut()) {
+                    self.leave_alone(addr);
+                }
+                Ok((response, lease))
+            }
             Ok(Err(mut error)) => match error.take_message() {
                 Some(request) => {
                     held.give_back(request.into_body());
@@ -259,9 +314,46 @@ impl Forwarder {
             Err(_) => Err(Failure::Timeout),
         }
     }
+    /// An address takes no connection, or soon will not: whatever is still open to it is of no use either.
+    fn leave_alone(&self, addr: SocketAddr) {
+        self.shared.ejections.eject(addr);
+        self.pool.forget(addr);
+    }
+}
+
+/// Where the table sends a client's request.
+fn routed(table: &RouteTable, head: &Head) -> Result<Destination, Refusal> {
+    let host = table
+        .hosts
+        .get(&head.host)
+        .ok_or_else(|| Refusal::NoSuchHost(head.host.clone()))?;
+    let no_path = || Refusal::NoSuchPath {
+        host: head.host.clone(),
+        path: head.path.clone(),
+    };
+    let route = host.find(&head.path).ok_or_else(no_path)?;
+    Ok(Destination {
+        service: route.service_name.clone(),
+        backends: Arc::clone(&route.backends),
+        seen: table.revision,
+        handed: None,
+    })
+}
+
+/// Nobody is left to try.
+fn exhausted(to: &Destination, tried: usize, broken_off: usize, last: Option<String>) -> Refusal {
+    let service = to.service.clone();
+    match (to.handed, last) {
+        // The proxy that asked can choose another replica.
+        (Some(_), _) if broken_off > 0 => Refusal::ClosedHere,
+        (Some(_), _) => Refusal::NotHere,
+        (None, _) if broken_off > 0 => Refusal::Closed { service },
+        (None, Some(last)) => Refusal::Connect { service, tried, last },
+        (None, None) => Refusal::NoReadyReplica { service },
+    }
 }
 
 /// Only another proxy's word counts: a replica that sends this header has answered.
-fn is_refused(response: &Response<Incoming>, backend: Backend) -> bool {
-    matches!(backend.target, Target::Remote(_)) && response.headers().contains_key(hop::REFUSED)
+fn refused(response: &Response<Incoming>, backend: Backend) -> Option<Refused> {
+    Refused::read(response.headers()).filter(|_| matches!(backend.target, Target::Remote(_)))
 }

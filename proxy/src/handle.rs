@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::ReplicaId;
+use model::{ReplicaId, Revision};
 use planner::RouteTable;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -64,6 +64,8 @@ pub enum StartError {
 /// What all workers share.
 pub(crate) struct Shared {
     pub(crate) table: ArcSwap<RouteTable>,
+    /// Told of each new table.
+    pub(crate) published: watch::Sender<Revision>,
     pub(crate) flights: Flights,
     pub(crate) ejections: Ejections,
     pub(crate) peers: Arc<dyn Peers>,
@@ -84,6 +86,7 @@ impl ProxyHandle {
     /// When the address cannot be listened on, or a thread not be started.
     pub fn start(config: ProxyConfig, table: RouteTable) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
+            published: watch::Sender::new(table.revision),
             table: ArcSwap::from_pointee(table),
             flights: Flights::default(),
             ejections: Ejections::default(),
@@ -117,6 +120,7 @@ impl ProxyHandle {
     /// Answers by this table from now on. One that is older than the current one is not taken.
     pub fn publish(&self, table: RouteTable) {
         let table = Arc::new(table);
+        let revision = table.revision;
         self.shared.table.rcu(|now| {
             if now.revision > table.revision {
                 Arc::clone(now)
@@ -124,16 +128,23 @@ impl ProxyHandle {
                 Arc::clone(&table)
             }
         });
+        self.shared.published.send_if_modified(|now| {
+            let newer = revision > *now;
+            *now = revision.max(*now);
+            newer
+        });
         self.shared.flights.forget_idle();
     }
 
-    /// Sends nothing more to a replica of this host, whoever asks, and waits until its requests in flight have ended.
-    /// False if they had not after `limit`.
-    pub async fn drain(&self, replica: ReplicaId, limit: Duration) -> bool {
-        self.shared.flights.drain(replica, limit).await
+    /// Sends nothing more to a replica of this host, whoever asks, and waits until its requests in flight have ended,
+    /// and the connections that have changed their protocol, such as WebSockets, which are given longer. False if they
+    /// had not after `limit` and `tunnels`, both counted from now.
+    pub async fn drain(&self, replica: ReplicaId, limit: Duration, tunnels: Duration) -> bool {
+        self.shared.flights.drain(replica, limit, tunnels).await
     }
 
-    /// Takes no new connections, lets requests in flight end for at most `limit`, and stops.
+    /// Takes no new connections, lets requests in flight end for at most `limit`, and stops. Connections that are idle
+    /// are not cut at once: a request may be on its way on them, which is answered, and told that it was the last.
     pub async fn shutdown(&self, limit: Duration) {
         self.stop.cancel();
         let mut ended = self.ended.clone();

@@ -11,8 +11,50 @@ use uuid::Uuid;
 
 /// Which replica the request is for.
 pub(crate) const REPLICA: HeaderName = HeaderName::from_static("goblins-replica");
-/// On an answer: this proxy did not pass the request on, another replica may be tried.
+/// The proxy of the replica that was asked for has sent the request on to another.
+const REROUTED: HeaderName = HeaderName::from_static("goblins-rerouted");
+/// On an answer: another replica may be tried. See [`Refused`].
 pub(crate) const REFUSED: HeaderName = HeaderName::from_static("goblins-refused");
+
+/// On an answer: this proxy is about to stop; the next request had better go elsewhere.
+const LEAVING: HeaderName = HeaderName::from_static("goblins-leaving");
+
+/// Why another proxy gave a request back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It was not passed on.
+    Untouched,
+    /// The replica closed the connection before it answered; doing it twice is as good as doing it once.
+    Closed,
+}
+
+impl Refused {
+    /// How it is told.
+    pub(crate) fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Untouched => "1",
+            Self::Closed => "closed",
+        })
+    }
+
+    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(REFUSED)?;
+        Some(if value == Self::Closed.value() {
+            Self::Closed
+        } else {
+            Self::Untouched
+        })
+    }
+}
+
+/// A request that another proxy has handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handed {
+    /// Which replica it is for.
+    pub(crate) replica: ReplicaId,
+    /// It had been handed over before: this is its last stop.
+    pub(crate) rerouted: bool,
+}
 
 /// What the proxies of a cluster prove with to each other that they belong to it. Asked for each new connection, so that
 /// a renewed certificate is used at once.
@@ -32,20 +74,35 @@ pub trait Peers: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forged;
 
-/// Names the replica that a request is for.
-pub(crate) fn mark(headers: &mut HeaderMap, replica: ReplicaId) {
+/// Names the replica that a request is for. `rerouted`: it was handed over to us, for another.
+pub(crate) fn mark(headers: &mut HeaderMap, replica: ReplicaId, rerouted: bool) {
     if let Ok(id) = HeaderValue::from_str(&replica.to_string()) {
         headers.insert(REPLICA, id);
     }
+    if rerouted {
+        headers.insert(REROUTED, HeaderValue::from_static("1"));
+    }
+}
+
+/// Tells the proxy that asked that this one is about to stop.
+pub(crate) fn say_leaving(headers: &mut HeaderMap) {
+    headers.insert(LEAVING, HeaderValue::from_static("1"));
+}
+
+/// Whether a proxy that answered is about to stop. Takes the mark off.
+pub(crate) fn is_leaving(headers: &mut HeaderMap) -> bool {
+    headers.remove(LEAVING).is_some()
 }
 
 /// The replica of a request that was handed over, and takes the mark off. `None` if it comes from a client.
-pub(crate) fn take(headers: &mut HeaderMap, is_peer: bool) -> Result<Option<ReplicaId>, Forged> {
+pub(crate) fn take(headers: &mut HeaderMap, is_peer: bool) -> Result<Option<Handed>, Forged> {
+    let rerouted = headers.remove(REROUTED).is_some();
     match (headers.remove(REPLICA), is_peer) {
         (None, false) => Ok(None),
         (Some(id), true) => {
             let id = id.to_str().ok().and_then(|it| Uuid::try_parse(it).ok());
-            id.map(|it| Some(ReplicaId(it))).ok_or(Forged)
+            let replica = ReplicaId(id.ok_or(Forged)?);
+            Ok(Some(Handed { replica, rerouted }))
         }
         (Some(_), false) | (None, true) => Err(Forged),
     }
@@ -61,9 +118,13 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!(take(&mut headers, false), Ok(None));
         assert_eq!(take(&mut headers, true), Err(Forged));
-        mark(&mut headers, replica);
+        mark(&mut headers, replica, false);
         assert_eq!(take(&mut headers.clone(), false), Err(Forged));
-        assert_eq!(take(&mut headers, true), Ok(Some(replica)));
+        let rerouted = false;
+        assert_eq!(take(&mut headers, true), Ok(Some(Handed { replica, rerouted })));
+        mark(&mut headers, replica, true);
+        let rerouted = true;
+        assert_eq!(take(&mut headers, true), Ok(Some(Handed { replica, rerouted })));
         assert!(headers.is_empty(), "the mark is gone");
         headers.insert(REPLICA, HeaderValue::from_static("x"));
         assert_eq!(take(&mut headers, true), Err(Forged));

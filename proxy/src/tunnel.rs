@@ -8,6 +8,7 @@ use crate::flight::Flight;
 
 /// Joins both sides. The request is in flight for as long as they talk.
 pub(crate) async fn join(client: OnUpgrade, replica: OnUpgrade, flight: Flight) {
+    let flight = flight.into_tunnel();
     let (client, replica) = match tokio::try_join!(client, replica) {
         Ok(both) => both,
         Err(error) => {

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::body::RequestBody;
 
-const CONNECT: Duration = Duration::from_millis(250);
+const CONNECT: Duration = Duration::from_millis(200);
 /// Two round trips and two signatures, on a host that may be busy.
 const HANDSHAKE: Duration = Duration::from_millis(1000);
 /// Unacknowledged for this long, a connection is dead: its host is gone.
@@ -32,9 +32,13 @@ const IDLE: Duration = Duration::from_secs(3);
 const JUST_USED: Duration = Duration::from_millis(250);
 const MOST_IDLE: usize = 64;
 /// An answer that takes longer than this makes us ask whether the other host is still there.
-const PATIENCE: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How often that is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// A host that takes this long to take a connection is given up, when its request can be tried elsewhere at no risk ...
+const GIVE_UP: Duration = Duration::from_millis(150);
+/// ... and when giving it up means that the request has failed, so there is no hurry.
+const GIVE_UP_FOR_GOOD: Duration = Duration::from_secs(2);
 
 /// An idle connection.
 struct Idle {
@@ -86,14 +90,18 @@ impl Pool {
                 pool: self.clone(),
             });
         }
-        let stream = connect(addr).await?;
+        let stream = connect(addr, CONNECT).await?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         let sender = match secured {
             None => speak(stream).await?,
             Some((config, name)) => {
-                let shaken = timeout(HANDSHAKE, TlsConnector::from(config).connect(name, stream)).await;
-                speak(shaken.unwrap_or_else(|_| Err(late("a TLS handshake", HANDSHAKE)))?).await?
+                let shaken = timeout(HANDSHAKE, TlsConnector::from(config).connect(name, stream));
+                let shaken = tokio::select! {
+                    shaken = shaken => shaken.unwrap_or_else(|_| Err(late("a TLS handshake", HANDSHAKE))),
+                    error = gone(addr, Stake::Nothing) => Err(error),
+                };
+                speak(shaken?).await?
             }
         };
         Ok(Lease {
@@ -137,6 +145,11 @@ impl Pool {
         });
     }
 
+    /// Drops the idle connections to an address that is not there any more.
+    pub(crate) fn forget(&self, addr: SocketAddr) {
+        self.0.borrow_mut().remove(&addr);
+    }
+
     fn put(&self, addr: SocketAddr, sender: SendRequest<RequestBody>) {
         let mut all = self.0.borrow_mut();
         let idle = all.entry(addr).or_default();
@@ -161,10 +174,10 @@ where
     Ok(sender)
 }
 
-async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    timeout(CONNECT, TcpStream::connect(addr))
+async fn connect(addr: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    timeout(limit, TcpStream::connect(addr))
         .await
-        .unwrap_or_else(|_| Err(late("a connection", CONNECT)))
+        .unwrap_or_else(|_| Err(late("a connection", limit)))
 }
 
 fn late(what: &str, limit: Duration) -> io::Error {
@@ -172,13 +185,26 @@ fn late(what: &str, limit: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
+/// What is lost when a host is given up that is there after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stake {
+    /// Nothing: the request goes elsewhere.
+    Nothing,
+    /// The request.
+    Request,
+}
+
 /// Resolves when an address takes no more connections. A host that lost its power closes nothing, so a request that
 /// is in flight to it would wait for as long as the kernel does; one that is only slow still takes connections.
-pub(crate) async fn gone(addr: SocketAddr) -> io::Error {
+pub(crate) async fn gone(addr: SocketAddr, stake: Stake) -> io::Error {
+    let limit = match stake {
+        Stake::Nothing => GIVE_UP,
+        Stake::Request => GIVE_UP_FOR_GOOD,
+    };
     let mut pause = PATIENCE;
     loop {
         sleep(pause).await;
-        if let Err(error) = connect(addr).await {
+        if let Err(error) = connect(addr, limit).await {
             return error;
         }
         pause = ASK_AGAIN;

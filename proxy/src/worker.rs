@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use http::{HeaderValue, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::forward::Forwarder;
 use crate::handle::Shared;
 use crate::head::Client;
+use crate::hop;
 use crate::upstream::Pool;
 
 /// How long a client may take for the head of a request, and how long a connection may be idle.
@@ -34,6 +36,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(20);
 /// Requests in flight that have not ended by then are cut when the proxy stops.
 const FAREWELL: Duration = Duration::from_secs(60);
+/// How long the proxy still takes connections and requests when it stops, while it tells everybody that it does: a
+/// request may be on its way on any connection that is kept.
+const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// A listener, and how it is spoken to.
 pub(crate) struct Door {
@@ -63,7 +68,6 @@ async fn serve(n: usize, doors: Vec<Door>, shared: Arc<Shared>, stop: Cancellati
         _ = join_all(doors) => {}
         () = sweep(pool) => {}
     }
-    connections.open.close();
     let _ = timeout(FAREWELL, connections.open.wait()).await;
 }
 
@@ -84,25 +88,46 @@ struct Connections {
 }
 
 impl Connections {
-    /// Takes connections until the proxy stops.
+    /// Takes connections until the proxy has stopped.
     async fn accept(&self, door: Door) {
         let listener = match TcpListener::from_std(door.listener) {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "a proxy thread cannot use its listener"),
         };
         let tls = door.tls.map(TlsAcceptor::from);
-        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
+        let welcome = |stream, addr| {
+            let (tls, forwarder, stop) = (tls.clone(), self.forwarder.clone(), self.stop.clone());
+            self.open.spawn_local(welcome(stream, addr, tls, forwarder, stop));
+        };
+        let mut nobody_is_left = std::pin::pin!(self.nobody_is_left());
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = nobody_is_left.as_mut() => break,
+            };
             match accepted {
-                Ok((stream, addr)) => {
-                    let (tls, forwarder, stop) = (tls.clone(), self.forwarder.clone(), self.stop.clone());
-                    self.open.spawn_local(welcome(stream, addr, tls, forwarder, stop));
-                }
+                Ok((stream, addr)) => welcome(stream, addr),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(BREATH).await;
                 }
             }
         }
+        // The kernel has taken these for us already; it would cut them when the listener is closed.
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, addr)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                welcome(stream, addr);
+            }
+        }
+    }
+
+    /// Resolves when the proxy stops and nobody talks to it any more, or has had the time to hear of it.
+    async fn nobody_is_left(&self) {
+        self.stop.cancelled().await;
+        self.open.close();
+        let _ = timeout(LAST_CALL, self.open.wait()).await;
     }
 }
 
@@ -126,13 +151,33 @@ async fn welcome(
                 converse(stream, client(true), forwarder, stop).await;
             }
         }
-        None => match stop.run_until_cancelled(timeout(HEAD, speaks_tls(&stream))).await {
-            Some(Ok(true)) => welcome_peer(stream, addr, forwarder, stop).await,
-            Some(Ok(false)) => converse(stream, client(false), forwarder, stop).await,
+        None => match first_word(&stream, &stop).await {
+            Some(true) => welcome_peer(stream, addr, forwarder, stop).await,
+            Some(false) => converse(stream, client(false), forwarder, stop).await,
             // It has not said a word.
-            Some(Err(_)) | None => {}
+            None => {}
         },
     }
+}
+
+/// Whether it is a TLS handshake that begins; `None` if nothing does, for long or while the proxy stops.
+async fn first_word(stream: &TcpStream, stop: &CancellationToken) -> Option<bool> {
+    let waited_long = async {
+        tokio::select! {
+            () = sleep(HEAD) => {}
+            () = last_call(stop) => {}
+        }
+    };
+    tokio::select! {
+        it = speaks_tls(stream) => Some(it),
+        () = waited_long => None,
+    }
+}
+
+/// Resolves when the proxy stops and what is still idle is cut.
+async fn last_call(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(LAST_CALL).await;
 }
 
 /// Whether the first byte is that of a TLS handshake (RFC 8446, section 5.1), which no HTTP request begins with.
@@ -175,9 +220,21 @@ async fn converse<S>(stream: S, client: Client, forwarder: Forwarder, stop: Canc
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let stopping = stop.clone();
     let service = service_fn(move |request| {
-        let forwarder = forwarder.clone();
-        async move { Ok::<_, Infallible>(forwarder.answer(request, client).await) }
+        let (forwarder, stopping) = (forwarder.clone(), stopping.clone());
+        async move {
+            let mut response = forwarder.answer(request, client).await;
+            // Whoever is told so sends its next request elsewhere, instead of into a connection that is about to close.
+            if stopping.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+                if client.is_peer {
+                    hop::say_leaving(response.headers_mut());
+                }
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -187,7 +244,7 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = last_call(&stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

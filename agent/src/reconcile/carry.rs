@@ -109,8 +109,12 @@ impl Carrier {
             Step::Terminate { replica } => self.runtime.signal(replica, Signal::Terminate).await,
             Step::Kill { replica } => self.runtime.signal(replica, Signal::Kill).await,
             Step::Remove { replica } => self.runtime.remove(replica).await,
-            Step::Drain { replica, limit } => {
-                self.drainer.drain(replica, limit).await;
+            Step::Drain {
+                replica,
+                limit,
+                tunnels,
+            } => {
+                self.drainer.drain(replica, limit, tunnels).await;
                 Ok(())
             }
             Step::ReleaseAddress { replica } => {

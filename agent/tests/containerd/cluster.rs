@@ -96,7 +96,7 @@ impl Reporter for FakeCluster {
 
 #[async_trait]
 impl Drainer for FakeCluster {
-    async fn drain(&self, replica: ReplicaId, _: Duration) {
+    async fn drain(&self, replica: ReplicaId, _: Duration, _: Duration) {
         self.drained.lock().unwrap().push(replica);
     }
 }

@@ -130,7 +130,10 @@ pub(super) async fn start(
     let agent = Agent::start(
         AgentConfig {
             node_name: settings.node_name.clone(),
-            limits: Limits::default(),
+            limits: Limits {
+                drain_tunnels: containers.drain_tunnels,
+                ..Limits::default()
+            },
         },
         Arc::new(runtime),
         Arc::new(network),

@@ -50,6 +50,10 @@ pub(crate) struct ServerArgs {
     /// Name of the bridge that containers hang on [default: gob0]
     #[arg(long, env = "GOBLINS_BRIDGE", value_name = "NAME")]
     pub(crate) bridge: Option<String>,
+    /// How many seconds a WebSocket, or another connection that changed its protocol, is left open when its container is
+    /// to stop, before it is cut [default: 300]
+    #[arg(long, env = "GOBLINS_WEBSOCKET_DRAIN", value_name = "SECONDS")]
+    pub(crate) websocket_drain: Option<u32>,
     /// On an empty folder: join the cluster of the node that has this peer address
     #[arg(long, env = "GOBLINS_JOIN", value_name = "IP:PORT")]
     pub(crate) join: Option<String>,

@@ -30,13 +30,17 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn a_flag_wins_over_the_file() {
-    let file = file("api-addr = \"127.0.0.1:1000\"\npeer-addr = \"127.0.0.1:1001\"\napi-rate-limit = 5\n");
+    let file = file(
+        "api-addr = \"127.0.0.1:1000\"\npeer-addr = \"127.0.0.1:1001\"\napi-rate-limit = 5\nwebsocket-drain = 9\n",
+    );
     let path = file.path().display().to_string();
     let settings = settings(&["--config", &path, "--api-addr", "127.0.0.1:2000"]).expect("good");
     assert_eq!(settings.api_addr.port(), 2000);
     assert_eq!(settings.peer_addr.port(), 1001);
     assert_eq!(settings.http_addr.port(), HTTP_PORT);
     assert_eq!(settings.api_rate_limit, RateLimit::PerHour(5));
+    let drain = settings.containers.map(|it| it.drain_tunnels.as_secs());
+    assert_eq!(drain, Some(9));
 }
 
 #[test]

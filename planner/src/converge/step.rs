@@ -27,6 +27,8 @@ pub enum Step {
         replica: ReplicaId,
         /// How long at most.
         limit: Duration,
+        /// How long at most for connections that have changed their protocol, such as WebSockets.
+        tunnels: Duration,
     },
     /// Remove a container that has ended or never ran, with its writable layer.
     Remove {

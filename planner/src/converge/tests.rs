@@ -152,7 +152,7 @@ fn a_stop_goes_step_by_step() {
         &stop,
         &[(1, it.clone())],
         100.0,
-        &expect!["Drain { replica: ReplicaId(1), limit: 30s }"],
+        &expect!["Drain { replica: ReplicaId(1), limit: 30s, tunnels: 300s }"],
     );
     it.drained = true;
     check(
@@ -206,7 +206,7 @@ fn what_no_assignment_wants_is_stopped_once_this_host_has_caught_up() {
         &there,
         1.0,
         &expect![[r#"
-        Drain { replica: ReplicaId(1), limit: 30s }
+        Drain { replica: ReplicaId(1), limit: 30s, tunnels: 300s }
         ReleaseAddress { replica: ReplicaId(3) }"#]],
     );
 }
@@ -230,7 +230,7 @@ fn a_host_that_has_not_caught_up_keeps_what_runs_and_starts_nothing() {
         false,
         1.0,
         &expect![[r#"
-        Drain { replica: ReplicaId(3), limit: 30s }
+        Drain { replica: ReplicaId(3), limit: 30s, tunnels: 300s }
         report 1: Ready at 10.213.0.2:8080, 0 restarts"#]],
     );
 }
@@ -358,7 +358,7 @@ fn after_trouble_of_the_hosts_own_a_step_waits() {
         &[(1, Intent::Stop, Phase::Ready)],
         &[(1, held)],
         7.0,
-        &expect!["Drain { replica: ReplicaId(1), limit: 30s }"],
+        &expect!["Drain { replica: ReplicaId(1), limit: 30s, tunnels: 300s }"],
     );
 }
 

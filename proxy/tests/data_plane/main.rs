@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod drain;
+mod farewell;
 mod hop;
 mod peers;
 mod retry;

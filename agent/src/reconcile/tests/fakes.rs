@@ -166,7 +166,7 @@ impl Network for FakeHost {
 
 #[async_trait]
 impl Drainer for FakeHost {
-    async fn drain(&self, replica: ReplicaId, _: Duration) {
+    async fn drain(&self, replica: ReplicaId, _: Duration, _: Duration) {
         self.note(format!("drain {}", number(replica)));
     }
 }
