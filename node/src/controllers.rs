@@ -1,166 +1,214 @@
-//! What the leader does on its own: judging nodes, rolling out, keeping services up.
+//! What the leader does on its own: judging nodes, rolling out, keeping services up, evening out.
 //!
-//! One loop, woken by changes and by time. It reads the state, asks the planner, and submits commands that carry the
-//! revision they were planned from, so a plan that came too late does nothing.
+//! One loop, woken by changes and by time. It follows the state through the change feed, asks the planner, and submits
+//! commands that carry the revision they were planned from, so a plan that came too late does nothing. What it keeps
+//! besides the state, such as how full each node is, it keeps up to date change by change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use model::{Actor, Change, Command, Key, NodeId, Resource, ServiceId, State};
-use planner::{LastSeen, Loads, ServicePlan, liveness, plan_service};
-use raft::{Batch, Cluster, Event, Leases, SubmitError};
+use futures::FutureExt;
+use model::{Actor, Command, NodeId, PlanAction, Revision, ServiceId, State};
+use planner::{Balancing, LastSeen, Loads, ServicePlan, liveness, plan_service, rebalance};
+use raft::{Cluster, Event, Leases, SubmitError, Watch, WatchClosed};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::adapters::{chain, now};
+use crate::agenda::Agenda;
 
 /// A node that has not renewed its lease for this long is down.
 const LEASE: Duration = Duration::from_secs(3);
 /// How often leases are looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// Everything is planned anew this often, whatever was heard.
-const RESYNC: Duration = Duration::from_secs(30);
+/// How soon a plan that was not carried out is made again.
+const MAKE_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs for as long as the node does; acts only while it leads.
 pub(crate) async fn run(cluster: Cluster) {
-    let mut feed = cluster.watch();
-    let mut tick = interval(LOOK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut agenda = Agenda::default();
-    let mut leading_term = None;
-    loop {
-        tokio::select! {
-            event = feed.next() => match event {
-                Ok(Event::Changes(batch)) => agenda.note(&batch),
-                Ok(Event::Relist) => agenda.everything(),
-                Err(_) => return,
-            },
-            _ = tick.tick() => {}
-        }
-        let Some(leases) = cluster.leases() else {
-            leading_term = None;
-            continue;
+    // It ends when the node stops.
+    let Err(WatchClosed) = Leader::follow(cluster).await;
+}
+
+/// What a leader knows and means to do.
+struct Leader {
+    cluster: Cluster,
+    feed: Watch,
+    /// As far as the feed has been heard.
+    state: State,
+    /// Those of `state`; nobody keeps them who does not lead.
+    loads: Option<Loads>,
+    agenda: Agenda,
+    balancing: Balancing,
+    balance_at: Option<Instant>,
+}
+
+impl Leader {
+    async fn follow(cluster: Cluster) -> Result<std::convert::Infallible, WatchClosed> {
+        let feed = cluster.watch();
+        let mut leader = Self {
+            state: cluster.local(),
+            cluster,
+            feed,
+            loads: None,
+            agenda: Agenda::default(),
+            balancing: Balancing::default(),
+            balance_at: None,
         };
-        // What happened while another led was that leader's business: look at everything once.
-        if leading_term.replace(leases.term) != Some(leases.term) {
-            agenda.everything();
-        }
-        judge(&cluster, &leases).await;
-        work_off(&cluster, &mut agenda).await;
-    }
-}
-
-async fn judge(cluster: &Cluster, leases: &Leases) {
-    let at = Instant::now();
-    let seen: BTreeMap<NodeId, LastSeen> = leases
-        .by_node
-        .iter()
-        .map(|(id, it)| {
-            (
-                *id,
-                LastSeen {
-                    ago: at.saturating_duration_since(it.renewed),
-                    boot: it.boot,
-                },
-            )
-        })
-        .collect();
-    let leading_for = at.saturating_duration_since(leases.leading_since);
-    for verdict in liveness(&cluster.local(), &seen, leading_for, LEASE) {
-        tracing::warn!(?verdict, "verdict on a node");
-        submit(cluster, verdict).await;
-    }
-}
-
-async fn work_off(cluster: &Cluster, agenda: &mut Agenda) {
-    let state = cluster.local();
-    let mut loads = None;
-    for id in agenda.due(&state) {
-        let plan = plan_service(&state, id, &mut loads, now());
-        let ServicePlan { actions, look_again } = plan;
-        agenda.settle(id, look_again);
-        let Some(service) = state.service(id).filter(|_| !actions.is_empty()) else {
-            continue;
-        };
-        tracing::info!(service = %service.name, ?actions, "plan");
-        let command = Command::ApplyPlan {
-            service: id,
-            seen: service.touched,
-            actions,
-        };
-        if !submit(cluster, command).await {
-            agenda.settle(id, Some(Duration::from_millis(100)));
-            // Other plans of this round counted on its placements.
-            loads = None::<Loads>;
+        let mut tick = interval(LOOK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut leading_term = None;
+        loop {
+            tokio::select! {
+                event = leader.feed.next() => leader.hear(event?),
+                _ = tick.tick() => {}
+            }
+            while let Some(event) = leader.feed.next().now_or_never() {
+                leader.hear(event?);
+            }
+            let Some(leases) = leader.cluster.leases() else {
+                leading_term = None;
+                leader.loads = None;
+                continue;
+            };
+            // What happened while another led was that leader's business: look at everything once.
+            if leading_term.replace(leases.term) != Some(leases.term) {
+                leader.agenda.everything();
+                leader.balancing = Balancing::default();
+            }
+            leader.judge(&leases).await;
+            leader.work_off().await?;
         }
     }
-}
 
-/// A refusal means that the plan came too late; the change that it missed is on its way here. Anything else means
-/// that this node may lead no longer.
-async fn submit(cluster: &Cluster, command: Command) -> bool {
-    match cluster.submit(Actor::System, command).await {
-        Ok(_) => true,
-        Err(SubmitError::Rejected(rejection)) => {
-            tracing::debug!(%rejection, "a plan came too late");
-            false
-        }
-        Err(error) => {
-            tracing::warn!(
-                error = chain(&error),
-                "a plan could not be carried out; it is made again"
-            );
-            false
-        }
-    }
-}
-
-/// Which services are to be planned, and when.
-#[derive(Debug, Default)]
-struct Agenda {
-    changed: BTreeSet<ServiceId>,
-    all: bool,
-    everything_at: Option<Instant>,
-    later: BTreeMap<ServiceId, Instant>,
-}
-
-impl Agenda {
-    fn everything(&mut self) {
-        self.all = true;
-    }
-
-    fn note(&mut self, batch: &Batch) {
-        for change in batch.changes.iter() {
-            match change {
-                Change::Put(Resource::Service(it)) => drop(self.changed.insert(it.id)),
-                Change::Put(Resource::Replica(it)) => drop(self.changed.insert(it.service)),
-                // A stopped replica frees room, a node brings or takes some: whoever waits for room looks again.
-                Change::Delete(Key::Replica(_)) => self.changed.extend(self.later.keys()),
-                Change::Put(Resource::Node(it)) => {
-                    self.changed.extend(self.later.keys());
-                    self.changed.extend(batch.after.replicas_on(it.id).map(|it| it.service));
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Changes(batch) => {
+                // The state was read after the feed was taken, so its first batches may be part of it already.
+                if batch.after.revision() <= self.state.revision() {
+                    return;
                 }
-                Change::Put(_) | Change::Delete(_) => {}
+                self.agenda.note(&batch);
+                match &mut self.loads {
+                    Some(loads) if batch.before.revision() >= self.state.revision() => {
+                        loads.follow(&batch.before, &batch.after, &batch.changes);
+                    }
+                    loads => *loads = None,
+                }
+                self.state = batch.after;
+            }
+            Event::Relist => {
+                self.agenda.everything();
+                self.loads = None;
+                self.state = self.cluster.local();
             }
         }
     }
 
-    fn due(&mut self, state: &State) -> Vec<ServiceId> {
-        let at = Instant::now();
-        if self.all || self.everything_at.is_none_or(|it| it <= at) {
-            self.all = false;
-            self.everything_at = Some(at + RESYNC);
-            self.changed.clear();
-            return state.services().map(|it| it.id).collect();
+    /// Waits until the feed has told what an entry of our own has changed: what is planned next must count on it.
+    async fn hear_of(&mut self, revision: Revision) -> Result<(), WatchClosed> {
+        while self.state.revision() < revision {
+            let event = self.feed.next().await?;
+            self.hear(event);
         }
-        let mut due = std::mem::take(&mut self.changed);
-        due.extend(self.later.iter().filter(|(_, when)| **when <= at).map(|(id, _)| *id));
-        due.into_iter().collect()
+        Ok(())
     }
 
-    fn settle(&mut self, id: ServiceId, look_again: Option<Duration>) {
-        match look_again {
-            Some(span) => drop(self.later.insert(id, Instant::now() + span)),
-            None => drop(self.later.remove(&id)),
+    async fn judge(&self, leases: &Leases) {
+        let at = Instant::now();
+        let seen: BTreeMap<NodeId, LastSeen> = leases
+            .by_node
+            .iter()
+            .map(|(id, it)| {
+                (
+                    *id,
+                    LastSeen {
+                        ago: at.saturating_duration_since(it.renewed),
+                        boot: it.boot,
+                    },
+                )
+            })
+            .collect();
+        let leading_for = at.saturating_duration_since(leases.leading_since);
+        for verdict in liveness(&self.cluster.local(), &seen, leading_for, LEASE) {
+            tracing::warn!(?verdict, "verdict on a node");
+            self.submit(verdict).await;
+        }
+    }
+
+    async fn work_off(&mut self) -> Result<(), WatchClosed> {
+        let at = Instant::now();
+        let due = self.agenda.due(&self.state, at);
+        let state = self.state.clone();
+        // With what this round places, until the feed tells of it.
+        let mut loads = self.loads.get_or_insert_with(|| Loads::of(&state)).clone();
+        let mut newest = Revision::default();
+        for id in due {
+            let before = loads.clone();
+            let ServicePlan { actions, look_again } = plan_service(&state, id, &mut loads, now());
+            self.agenda.settle(id, look_again.map(|it| at + it));
+            if actions.is_empty() {
+                continue;
+            }
+            match self.carry_out(&state, id, actions).await {
+                Some(revision) => newest = newest.max(revision),
+                None => {
+                    self.agenda.settle(id, Some(Instant::now() + MAKE_AGAIN));
+                    loads = before;
+                }
+            }
+        }
+        self.hear_of(newest).await?;
+        self.even_out().await
+    }
+
+    async fn even_out(&mut self) -> Result<(), WatchClosed> {
+        if self.agenda.take_new_room() {
+            self.balancing.consider(self.state.services().map(|it| it.id));
+            self.balance_at = None;
+        }
+        let at = Instant::now();
+        if self.balancing.is_idle() || self.balance_at.is_some_and(|it| it > at) {
+            return Ok(());
+        }
+        let state = self.state.clone();
+        let loads = self.loads.get_or_insert_with(|| Loads::of(&state));
+        let plan = rebalance(&state, &mut self.balancing, loads, now());
+        self.balance_at = plan.look_again.map(|it| at + it);
+        let mut newest = Revision::default();
+        for it in plan.moves {
+            match self.carry_out(&state, it.service, it.actions.clone()).await {
+                Some(revision) => newest = newest.max(revision),
+                None => self.balancing.withdraw(&it),
+            }
+        }
+        self.hear_of(newest).await
+    }
+
+    /// The entry that carries the plan, if it was taken.
+    async fn carry_out(&self, state: &State, id: ServiceId, actions: Vec<PlanAction>) -> Option<Revision> {
+        let service = state.service(id)?;
+        tracing::info!(service = %service.name, ?actions, "plan");
+        let seen = service.touched;
+        let service = id;
+        self.submit(Command::ApplyPlan { service, seen, actions }).await
+    }
+
+    /// A refusal means that the plan came too late; the change that it missed is on its way here. Anything else means
+    /// that this node may lead no longer.
+    async fn submit(&self, command: Command) -> Option<Revision> {
+        match self.cluster.submit(Actor::System, command).await {
+            Ok(submitted) => Some(submitted.revision),
+            Err(SubmitError::Rejected(rejection)) => {
+                tracing::debug!(%rejection, "a plan came too late");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "a plan could not be carried out; it is made again"
+                );
+                None
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The `goblins` binary: `server` and `dev` run a node, everything else is a client of one.
 
 mod adapters;
+mod agenda;
 mod backup;
 mod bootstrap;
 mod controllers;

@@ -1,6 +1,5 @@
 //! Where a replica goes: spread over nodes first, then by free capacity.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use model::{Deployment, Node, NodeId, NodeStatus, State};
@@ -39,49 +38,45 @@ pub enum Placement {
 /// with the largest share of memory and CPU free, then with the fewest replicas in all.
 ///
 /// `peers`: how many replicas of the same service run what this one will, by node. Those of an older version do not
-/// count, since they are about to go.
+/// count, since they are about to go. Looks at hardly more nodes than there are peers, unless there is no room.
 #[must_use]
-pub fn place(state: &State, loads: &Loads, peers: &BTreeMap<NodeId, u32>, deployment: &Deployment) -> Placement {
-    let mut obstacles = Vec::new();
-    let mut best: Option<(Score, NodeId)> = None;
-    for node in state.nodes() {
-        match obstacle(node, loads, deployment) {
-            Some(obstacle) => obstacles.push((node.name.clone(), obstacle)),
-            None => {
-                let candidate = (score(node, loads, peers), node.id);
-                best = Some(best.map_or(candidate, |it| it.min(candidate)));
+pub fn place(state: &State, loads: &mut Loads, peers: &BTreeMap<NodeId, u32>, deployment: &Deployment) -> Placement {
+    let mut looked_at = 0;
+    let mut best: Option<(u32, NodeId)> = None;
+    for id in loads.by_room() {
+        looked_at += 1;
+        let fits = state
+            .node(id)
+            .is_some_and(|it| obstacle(it, loads, deployment).is_none());
+        let same = peers.get(&id).copied().unwrap_or(0);
+        if fits && best.is_none_or(|(fewest, _)| same < fewest) {
+            best = Some((same, id));
+            if same == 0 {
+                break;
             }
         }
     }
-    obstacles.sort();
-    best.map_or(Placement::Nowhere(obstacles), |(_, id)| Placement::On(id))
+    loads.note_work(looked_at, 0);
+    match best {
+        Some((_, id)) => Placement::On(id),
+        None => Placement::Nowhere(obstacles(state, loads, deployment)),
+    }
 }
 
-/// Smaller is better. Shares are in thousandths, because floats do not order.
-type Score = (u32, Reverse<u64>, u32);
+/// What stands in the way on each node that has an obstacle, by name.
+fn obstacles(state: &State, loads: &Loads, deployment: &Deployment) -> Vec<(String, Obstacle)> {
+    let all = state.nodes();
+    let mut all: Vec<_> = all
+        .filter_map(|node| Some((node.name.clone(), obstacle(node, loads, deployment)?)))
+        .collect();
+    all.sort();
+    all
+}
 
-fn score(node: &Node, loads: &Loads, peers: &BTreeMap<NodeId, u32>) -> Score {
+/// Why a node cannot take a replica of `deployment`; `None` if it can.
+pub(crate) fn obstacle(node: &Node, loads: &Loads, deployment: &Deployment) -> Option<Obstacle> {
     let load = loads.get(node.id);
-    let same = peers.get(&node.id).copied().unwrap_or(0);
-    let memory_free = share_free(node.capacity.memory.0, load.map_or(0, |it| it.memory.0));
-    let cpu_free = share_free(node.capacity.cpu.0, load.map_or(0, |it| it.cpu.0));
-    (
-        same,
-        Reverse(memory_free.min(cpu_free)),
-        load.map_or(0, |it| it.replicas),
-    )
-}
-
-fn share_free(of: u64, taken: u64) -> u64 {
-    (u128::from(of.saturating_sub(taken)) * 1000)
-        .checked_div(u128::from(of))
-        .unwrap_or(0) as u64
-}
-
-fn obstacle(node: &Node, loads: &Loads, deployment: &Deployment) -> Option<Obstacle> {
-    let (cpu, memory, replicas) = loads
-        .get(node.id)
-        .map_or((0, 0, 0), |it| (it.cpu.0, it.memory.0, it.replicas));
+    let (cpu, memory, replicas) = (load.cpu.0, load.memory.0, load.replicas);
     let needs = deployment.spec.container.resources;
     if node.status == NodeStatus::Down {
         Some(Obstacle::Down)

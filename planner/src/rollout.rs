@@ -1,13 +1,17 @@
 //! Rolling out and keeping up one service: which replicas to place, which to retire, when a rollout has ended.
 
+mod balance;
 mod failure;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Deployment, DeploymentStatus, Intent, Node, PlanAction, Reason, Replica, ServiceId, ServiceSpec, State, Timestamp,
+    Deployment, DeploymentStatus, Intent, Node, NodeId, Phase, PlanAction, Reason, Replica, ServiceId, ServiceSpec,
+    State, Timestamp,
 };
+
+pub use balance::{Balancing, MOST_MOVES, Move, Rebalance, rebalance};
 
 use crate::{Loads, Obstacle, Placement, place};
 
@@ -28,9 +32,10 @@ pub struct ServicePlan {
 /// Plans one service.
 ///
 /// New replicas start before old ones stop: at most `wanted + surge` run at once, and an old one is retired only when
-/// those that remain and are ready are at least as many as wanted. `loads` is made when it is first needed.
+/// those that remain and are ready are at least as many as wanted. `loads` are those of `state`, and get this plan's
+/// placements added. Costs as much as the service has replicas, however large the cluster is.
 #[must_use]
-pub fn plan_service(state: &State, id: ServiceId, loads: &mut Option<Loads>, now: Timestamp) -> ServicePlan {
+pub fn plan_service(state: &State, id: ServiceId, loads: &mut Loads, now: Timestamp) -> ServicePlan {
     match Situation::read(state, id) {
         Some(situation) => situation.plan(loads, now),
         None => ServicePlan::default(),
@@ -80,13 +85,15 @@ impl<'a> Situation<'a> {
         })
     }
 
-    fn plan(&self, loads: &mut Option<Loads>, now: Timestamp) -> ServicePlan {
+    fn plan(&self, loads: &mut Loads, now: Timestamp) -> ServicePlan {
+        loads.note_work(0, self.current.len() + self.old.len() + self.lost.len());
         if let Some(plan) = self.redeploy(now) {
             return plan;
         }
         let mut actions = Vec::new();
         let obstacles = self.place_missing(loads, &mut actions);
-        self.retire_surplus(&mut actions);
+        self.retire_surplus(loads, &mut actions);
+        self.retire_old(&mut actions);
         self.finish(now, &mut actions);
         self.tell_trouble(obstacles, now, &mut actions);
         ServicePlan {
@@ -108,7 +115,10 @@ impl<'a> Situation<'a> {
     /// When the next look is due even if nothing changes.
     fn look_again(&self, now: Timestamp) -> Option<Duration> {
         let quiet = self.item_change.map(|at| QUIET.saturating_sub(now.since(at)));
-        let settled = self.ready() >= self.wanted() && self.old.is_empty() && self.lost.is_empty();
+        let settled = self.ready() >= self.wanted()
+            && self.current.len() <= self.wanted()
+            && self.old.is_empty()
+            && self.lost.is_empty();
         let unsettled = (!settled).then_some(LOOK_AGAIN);
         quiet.into_iter().chain(unsettled).min()
     }
@@ -123,21 +133,17 @@ impl<'a> Situation<'a> {
 
     /// Places what is missing, as far as the surge allows. A lost replica is given up only when another takes its
     /// place: if there is no room, it goes on where it was once its node is back.
-    fn place_missing(&self, loads: &mut Option<Loads>, actions: &mut Vec<PlanAction>) -> Vec<(String, Obstacle)> {
+    fn place_missing(&self, loads: &mut Loads, actions: &mut Vec<PlanAction>) -> Vec<(String, Obstacle)> {
         let missing = self.wanted().saturating_sub(self.current.len());
         let surge = self.wanted().div_ceil(4).max(1);
         let room = (self.wanted() + surge).saturating_sub(self.current.len() + self.old.len());
         let mut lost = self.lost.iter();
-        let mut peers = BTreeMap::new();
-        self.current
-            .iter()
-            .for_each(|it| *peers.entry(it.node).or_default() += 1);
+        let mut peers = self.peers();
         let mut obstacles = Vec::new();
         for _ in 0..missing.min(room) {
-            let loads = loads.get_or_insert_with(|| Loads::of(self.state));
             match place(self.state, loads, &peers, self.target) {
                 Placement::On(node) => {
-                    loads.place(node, self.target);
+                    loads.place(self.state, node, self.target);
                     *peers.entry(node).or_default() += 1;
                     actions.extend(lost.next().map(|it| PlanAction::Retire(it.id)));
                     actions.push(PlanAction::Place {
@@ -158,11 +164,52 @@ impl<'a> Situation<'a> {
         obstacles
     }
 
-    fn retire_surplus(&self, actions: &mut Vec<PlanAction>) {
-        let mut surplus: Vec<_> = self.current.clone();
-        // Those that answer stay, then those that came first.
-        surplus.sort_by_key(|it| (!it.is_serving(), it.id));
-        actions.extend(surplus.iter().skip(self.wanted()).map(|it| PlanAction::Retire(it.id)));
+    /// How many replicas of the target's spec each node has.
+    fn peers(&self) -> BTreeMap<NodeId, u32> {
+        let mut peers = BTreeMap::new();
+        for replica in &self.current {
+            *peers.entry(replica.node).or_default() += 1;
+        }
+        peers
+    }
+
+    /// Retires replicas beyond those wanted: there are to be fewer, or one has moved. One that answers goes only when
+    /// enough others do.
+    fn retire_surplus(&self, loads: &Loads, actions: &mut Vec<PlanAction>) {
+        let (mut stay, mut peers, mut ready) = (self.current.clone(), self.peers(), self.ready());
+        while stay.len() > self.wanted() {
+            let Some(place) = (0..stay.len()).max_by_key(|n| self.dispensable(stay[*n], &peers, loads)) else {
+                return;
+            };
+            if stay[place].is_serving() {
+                if ready <= self.wanted() {
+                    return;
+                }
+                ready -= 1;
+            }
+            let goes = stay.remove(place);
+            peers.entry(goes.node).and_modify(|it| *it -= 1);
+            actions.push(PlanAction::Retire(goes.id));
+        }
+    }
+
+    /// How well a replica can be spared; larger is better. First what has failed, or was on its way up when the number
+    /// wanted changed; then where most of its peers are, then where there is least room. That one comes before "it does
+    /// not answer yet" is what lets a move end: the replica that has just come is not the one to go.
+    fn dispensable(&self, it: &Replica, peers: &BTreeMap<NodeId, u32>, loads: &Loads) -> impl Ord {
+        let late = !it.is_serving() && it.created_at <= self.newest.deployed_at;
+        (
+            it.phase == Phase::Failed || late,
+            peers.get(&it.node).copied().unwrap_or(0),
+            loads.pressure(self.state, it.node),
+            !it.is_serving(),
+            it.node,
+            it.id,
+        )
+    }
+
+    /// Replicas of another spec go as those of the target's take over.
+    fn retire_old(&self, actions: &mut Vec<PlanAction>) {
         let (serving, idle): (Vec<&Replica>, Vec<&Replica>) = self.old.iter().copied().partition(|it| it.is_serving());
         actions.extend(idle.iter().map(|it| PlanAction::Retire(it.id)));
         let spare = (self.ready() + serving.len()).saturating_sub(self.wanted());

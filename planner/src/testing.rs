@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 
 use model::{
-    Actor, Authority, ByteCount, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, KeyVersion,
-    Millicores, NodeDraft, NodeId, OperationId, Outcome, Phase, Reason, Rejection, ReplicaId, ReplicaReport, Resource,
-    Revision, RouteDraft, Sealed, ServiceDraft, ServiceId, ServicePatch, State, Submission, Timestamp, entry_changes,
+    Actor, Authority, ByteCount, Capacity, Change, ClusterId, Command, ContainerSpec, DomainDraft, Envelope,
+    KeyVersion, Millicores, NodeDraft, NodeId, NodePatch, OperationId, Outcome, Phase, Reason, Rejection, ReplicaId,
+    ReplicaReport, Resource, Revision, RouteDraft, Sealed, ServiceDraft, ServiceId, ServicePatch, State, Submission,
+    Timestamp, entry_changes,
 };
 use uuid::Uuid;
 
-use crate::{ServicePlan, plan_service};
+use crate::check::check;
+use crate::{Balancing, Loads, Rebalance, ServicePlan, plan_service, rebalance};
 
 /// The boot id of every node of the tests.
 pub(crate) const BOOT: Uuid = Uuid::from_u128(1);
@@ -111,6 +113,10 @@ impl TestCluster {
         self.admin(Command::UpdateService(id, patch)).expect("patched");
     }
 
+    pub(crate) fn patch_node(&mut self, id: NodeId, patch: NodePatch) {
+        self.admin(Command::UpdateNode(id, patch)).expect("patched");
+    }
+
     pub(crate) fn route(&mut self, hostname: &str, path: &str, service: ServiceId) {
         let _ = self.admin(Command::CreateDomain(DomainDraft {
             hostname: hostname.to_owned(),
@@ -126,9 +132,14 @@ impl TestCluster {
         self.admin(Command::CreateRoute(draft)).expect("made");
     }
 
-    /// Plans a service once and carries the plan out.
+    /// Plans a service once, checks the plan, and carries it out.
     pub(crate) fn plan(&mut self, id: ServiceId) -> ServicePlan {
-        let plan = plan_service(&self.state, id, &mut None, self.now);
+        let plan = plan_service(&self.state, id, &mut Loads::of(&self.state), self.now);
+        let wanted = self.state.deployments_of(id).map(|it| usize::from(it.spec.replicas));
+        let wanted = wanted.max().unwrap_or_default();
+        let surge = wanted.div_ceil(4).max(1);
+        let wrong = check(&self.state, id, &plan, surge);
+        assert!(wrong.is_empty(), "{wrong:?} in {plan:?}");
         if let Some(service) = self.state.service(id).filter(|_| !plan.actions.is_empty()) {
             let seen = service.touched;
             let command = Command::ApplyPlan {
@@ -137,6 +148,22 @@ impl TestCluster {
                 actions: plan.actions.clone(),
             };
             self.system(command).expect("made from the newest state");
+        }
+        plan
+    }
+
+    /// Begins the moves that are due, checked.
+    pub(crate) fn balance(&mut self, balancing: &mut Balancing) -> Rebalance {
+        let plan = rebalance(&self.state, balancing, &Loads::of(&self.state), self.now);
+        for it in &plan.moves {
+            let actions = it.actions.clone();
+            let look_again = None;
+            let wrong = check(&self.state, it.service, &ServicePlan { actions, look_again }, 1);
+            assert!(wrong.is_empty(), "{wrong:?} in {it:?}");
+            let seen = self.state.service(it.service).expect("there").touched;
+            let (service, actions) = (it.service, it.actions.clone());
+            self.system(Command::ApplyPlan { service, seen, actions })
+                .expect("made from the newest state");
         }
         plan
     }
@@ -185,6 +212,17 @@ impl TestCluster {
         self.system(Command::MarkNodeUp(NodeId(node), lease)).expect("up");
     }
 
+    /// How many wanted replicas of a service each node has, the fullest first; nodes without any are left out.
+    pub(crate) fn spread(&self, id: ServiceId) -> Vec<usize> {
+        let mut counts = std::collections::BTreeMap::<NodeId, usize>::new();
+        for replica in self.state.replicas_of(id).filter(|it| it.intent == model::Intent::Run) {
+            *counts.entry(replica.node).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_values().collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        counts
+    }
+
     /// Replicas that answer requests, per node.
     pub(crate) fn serving(&self, id: ServiceId) -> Vec<u64> {
         let up = |it: &&model::Replica| self.state.node(it.node).is_some_and(model::Node::is_up);
@@ -216,4 +254,15 @@ fn node_draft(n: u16) -> NodeDraft {
             replicas: 100,
         },
     }
+}
+
+/// What the entries between two states have changed, as the feed would tell it.
+pub(crate) fn difference(before: &State, after: &State) -> Vec<Change> {
+    let (old, new): (Vec<_>, Vec<_>) = (before.resources().collect(), after.resources().collect());
+    let gone = old.iter().filter(|it| new.iter().all(|other| other.key() != it.key()));
+    let put = new.iter().filter(|it| !old.contains(it));
+    put.cloned()
+        .map(Change::Put)
+        .chain(gone.map(|it| Change::Delete(it.key())))
+        .collect()
 }

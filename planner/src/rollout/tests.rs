@@ -18,7 +18,10 @@ fn settle(cluster: &mut TestCluster, id: ServiceId) {
         }
         cluster.hosts_obey();
     }
-    panic!("no end: {:?}", plan_service(&cluster.state, id, &mut None, cluster.now));
+    panic!(
+        "no end: {:?}",
+        plan_service(&cluster.state, id, &mut Loads::of(&cluster.state), cluster.now)
+    );
 }
 
 fn status(cluster: &TestCluster, id: ServiceId) -> (u32, DeploymentStatus) {
@@ -28,7 +31,7 @@ fn status(cluster: &TestCluster, id: ServiceId) -> (u32, DeploymentStatus) {
 }
 
 /// One line an action, with nodes and versions in place of ids.
-fn told(cluster: &TestCluster, plan: &ServicePlan) -> String {
+pub(super) fn told(cluster: &TestCluster, plan: &ServicePlan) -> String {
     let replica = |id| {
         let it = cluster.state.replica(id).expect("there");
         format!(
@@ -331,11 +334,11 @@ fn changed_items_begin_one_rollout_once_they_have_come_to_rest() {
             .admin(Command::CreateConfigItem { config, key, value })
             .expect("made");
     }
-    let plan = plan_service(&cluster.state, id, &mut None, cluster.now);
+    let plan = plan_service(&cluster.state, id, &mut Loads::of(&cluster.state), cluster.now);
     assert!(plan.actions.is_empty(), "more may follow: {plan:?}");
     assert_eq!(plan.look_again, Some(QUIET));
     let later = cluster.now.after(QUIET);
-    let plan = plan_service(&cluster.state, id, &mut None, later);
+    let plan = plan_service(&cluster.state, id, &mut Loads::of(&cluster.state), later);
     assert_eq!(plan.actions, [PlanAction::Redeploy]);
 }
 

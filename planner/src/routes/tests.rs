@@ -2,7 +2,7 @@ use model::{ContainerSpec, NodeId, ServicePatch};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::TestCluster;
+use crate::testing::{TestCluster, difference};
 
 fn cluster() -> (TestCluster, ServiceId) {
     let mut cluster = TestCluster::new(3);
@@ -96,14 +96,4 @@ proptest! {
             prop_assert_eq!(&table, &routes(&cluster.state, me));
         }
     }
-}
-
-fn difference(before: &State, after: &State) -> Vec<Change> {
-    let (old, new): (Vec<_>, Vec<_>) = (before.resources().collect(), after.resources().collect());
-    let gone = old.iter().filter(|it| new.iter().all(|other| other.key() != it.key()));
-    let put = new.iter().filter(|it| !old.contains(it));
-    put.cloned()
-        .map(Change::Put)
-        .chain(gone.map(|it| Change::Delete(it.key())))
-        .collect()
 }
