@@ -65,6 +65,14 @@ bench-api: deps ## Requests/s of the REST API on one and three nodes, beside etc
 bench-raft: deps ## Writes, reads, memory and the loss of a leader on three nodes, beside etcd (needs root)
 	@scripts/bench raft
 
+.PHONY: bench-deploy
+bench-deploy: deps ## Replicas up and down beside raw containerd and Docker Swarm, and requests lost in deploys (needs root)
+	@scripts/bench deploy
+
+.PHONY: bench-planner
+bench-planner: deps ## What planning costs with 5,000 nodes and 100,000 replicas (release profile)
+	@scripts/bench planner
+
 .PHONY: bench-secrets
 bench-secrets: deps ## Reading sealed values, and rotating the key of 100,000 of them under load, on three nodes (needs root)
 	@BENCH_FLAGS="$${BENCH_FLAGS:---objects 100000}" scripts/bench secrets

@@ -1,4 +1,4 @@
-//! Benchmarks of the control plane, with etcd from Debian as the peer in the same run: same hosts, same disk, same load
+//! Benchmarks of deploys, of planning, and of the control plane, the latter with etcd from Debian as the peer in the same run: same hosts, same disk, same load
 //! program. The load program shares the machine with the servers, as it does for the peer.
 
 use std::io;
@@ -8,18 +8,22 @@ use thiserror::Error;
 
 use crate::client::ClientError;
 use crate::cluster::{Cluster, ClusterError, Options};
+use crate::deploys::StageError;
 use crate::lab::{Lab, LabError};
 
 mod api;
+mod deploy;
 mod etcd;
 mod figures;
 mod http;
 mod load;
 mod outage;
+pub mod planner;
 mod raft;
 mod secrets;
 
 pub use api::api;
+pub use deploy::{DeployEffort, RawError, deploy};
 pub use raft::raft;
 pub use secrets::secrets;
 
@@ -35,6 +39,12 @@ pub enum BenchError {
     /// A request that has to work did not.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A service could not be had, or not be done to what was to be done to it.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// containerd was not driven.
+    #[error(transparent)]
+    Raw(#[from] RawError),
     /// The peer did not start.
     #[error("etcd on host {host} {what} (apt-get install etcd-server); the end of its log:\n{log}")]
     Etcd {

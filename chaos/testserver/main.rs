@@ -9,6 +9,9 @@
 //! | `/exit?code=N` | never: the process ends with that code |
 //! | anything else | JSON: `replica`, `node`, `version`, `path` |
 //!
+//! A request with `Upgrade` gets 101, and then its bytes back for as long as the connection is open. It is not in
+//! flight: SIGTERM ends it.
+//!
 //! Environment: `PORT` (8080), `VERSION`, `GOBLINS_REPLICA`, `GOBLINS_NODE`, `START_MS` (wait before it listens),
 //! `DRAIN_MS` (goes on accepting that long after SIGTERM). SIGTERM: stop accepting, finish requests in flight, exit 0.
 //! With the argument `--exit=N` it ends at once with that code.
@@ -89,6 +92,14 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let Ok(reading) = stream.try_clone() else { return };
     let (mut reader, mut writer) = (BufReader::new(reading), stream);
     while let Some(request) = Request::read(&mut reader) {
+        if let Some(protocol) = request.upgrade {
+            let agreed =
+                format!("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n");
+            if writer.write_all(agreed.as_bytes()).is_ok() {
+                let _ = std::io::copy(&mut reader, &mut writer);
+            }
+            return;
+        }
         *shared.in_flight.lock().expect("no thread panics with the count") += 1;
         let draining = shared.draining.load(Ordering::SeqCst);
         let close = request.close || draining;
@@ -109,6 +120,7 @@ struct Request {
     head_only: bool,
     target: String,
     close: bool,
+    upgrade: Option<String>,
 }
 
 impl Request {
@@ -120,6 +132,7 @@ impl Request {
         let mut words = line.split_whitespace();
         let (method, target, version) = (words.next()?, words.next()?.to_owned(), words.next()?);
         let (head_only, mut close, mut length, mut chunked) = (method == "HEAD", version == "HTTP/1.0", 0, false);
+        let mut upgrade = None;
         loop {
             let mut header = String::new();
             head.read_line(&mut header).ok()?;
@@ -131,6 +144,7 @@ impl Request {
             let value = value.trim().to_ascii_lowercase();
             match name.to_ascii_lowercase().as_str() {
                 "connection" => close = value.contains("close") || (close && !value.contains("keep-alive")),
+                "upgrade" => upgrade = Some(value),
                 "content-length" => length = value.parse().ok()?,
                 "transfer-encoding" => chunked = value.contains("chunked"),
                 _ => {}
@@ -145,6 +159,7 @@ impl Request {
             head_only,
             target,
             close,
+            upgrade,
         })
     }
 

@@ -1,6 +1,6 @@
 //! `chaos bench`: figures.
 
-use chaos::bench::{self, Effort};
+use chaos::bench::{self, DeployEffort, Effort};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -17,6 +17,10 @@ enum What {
     Api(EffortArgs),
     /// Writes, reads, memory and the loss of a leader, on three nodes.
     Raft(EffortArgs),
+    /// How long replicas take to be ready and gone, beside raw containerd and Docker Swarm, and what deploys lose.
+    Deploy(DeployArgs),
+    /// What planning costs with 5,000 nodes and 100,000 replicas. Starts nothing, needs no root.
+    Planner,
     /// Reading sealed values, and rotating the key of --objects of them while others write, on three nodes.
     Secrets(EffortArgs),
 }
@@ -40,6 +44,29 @@ struct EffortArgs {
     no_peer: bool,
 }
 
+#[derive(Debug, Args)]
+struct DeployArgs {
+    /// How often each start and stop is done.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Updates go on until so many requests have been sent.
+    #[arg(long, default_value_t = 50_000)]
+    requests: usize,
+    /// Leaves Docker Swarm out.
+    #[arg(long)]
+    no_swarm: bool,
+}
+
+impl DeployArgs {
+    fn effort(&self) -> DeployEffort {
+        DeployEffort {
+            rounds: self.rounds,
+            requests: self.requests,
+            swarm: !self.no_swarm,
+        }
+    }
+}
+
 impl EffortArgs {
     fn effort(self) -> Effort {
         Effort {
@@ -57,6 +84,8 @@ pub fn run(command: BenchCommand) -> anyhow::Result<()> {
         None | Some(What::Demo) => chaos::demo::bench()?,
         Some(What::Api(args)) => bench::api(&args.effort())?,
         Some(What::Raft(args)) => bench::raft(&args.effort())?,
+        Some(What::Deploy(args)) => bench::deploy(&args.effort())?,
+        Some(What::Planner) => bench::planner::planner(),
         Some(What::Secrets(args)) => bench::secrets(&args.effort())?,
     }
     Ok(())
