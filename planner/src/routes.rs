@@ -116,7 +116,9 @@ impl Touched {
             | Key::Session(_)
             | Key::Quota(_)
             | Key::Event(_)
-            | Key::NodeVoting(_) => {}
+            | Key::NodeVoting(_)
+            | Key::ServiceSettings(_)
+            | Key::DeploymentSettings(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::{Command, Node, State};
 
 /// The commands that this build can apply: those of this level and below. Raised with each command that is added.
-pub const COMMAND_LEVEL: u32 = 2;
+pub const COMMAND_LEVEL: u32 = 3;
 
 /// What every version knows.
 const LOWEST: u32 = 1;
@@ -31,6 +31,7 @@ impl Command {
     pub fn level(&self) -> u32 {
         match self {
             Self::SetVoting(..) | Self::Refound { .. } => 2,
+            Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) => 3,
             _ => LOWEST,
         }
     }

@@ -208,7 +208,9 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::Session(_)
         | Key::Quota(_)
         | Key::Event(_)
-        | Key::NodeVoting(_) => return None,
+        | Key::NodeVoting(_)
+        | Key::ServiceSettings(_)
+        | Key::DeploymentSettings(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -256,7 +258,10 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         | Resource::SecretValue(_)
         | Resource::Quota(_)
         | Resource::Event(_)
-        | Resource::NodeVoting(_) => return None,
+        | Resource::NodeVoting(_)
+        // The service that they are of is put with them.
+        | Resource::ServiceSettings(_)
+        | Resource::DeploymentSettings(_) => return None,
     })
 }
 

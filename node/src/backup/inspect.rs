@@ -78,6 +78,8 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::SecretValue(_)
         | Resource::Session(_)
         | Resource::Quota(_)
-        | Resource::NodeVoting(_) => "other",
+        | Resource::NodeVoting(_)
+        | Resource::ServiceSettings(_)
+        | Resource::DeploymentSettings(_) => "other",
     }
 }
