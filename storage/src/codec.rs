@@ -20,6 +20,12 @@ pub enum CodecError {
     /// The bytes are damaged, or of another type.
     #[error("cannot decode a value: it is damaged")]
     Decode(#[source] bincode::error::DecodeError),
+    /// The bytes name a variant that this version does not have.
+    #[error(
+        "cannot decode a value: it holds a kind of thing that this version does not know; run the newer version of Goblins \
+         that wrote it"
+    )]
+    Newer(#[source] bincode::error::DecodeError),
     /// The bytes were written by a newer or unknown version.
     #[error(
         "cannot decode a value of format {found}: this build reads format {VERSION}; run the version that wrote it"
@@ -60,12 +66,20 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if found != VERSION {
         return Err(CodecError::Version { found });
     }
-    let (value, used) =
-        bincode::serde::decode_from_slice(body, bincode::config::standard()).map_err(CodecError::Decode)?;
+    let (value, used) = bincode::serde::decode_from_slice(body, bincode::config::standard()).map_err(not_decoded)?;
     if used == body.len() {
         Ok(value)
     } else {
         Err(CodecError::Trailing(body.len() - used))
+    }
+}
+
+/// Enums gain variants at their end, so one beyond it is of a later version.
+fn not_decoded(error: bincode::error::DecodeError) -> CodecError {
+    if error.to_string().contains("expected variant index") {
+        CodecError::Newer(error)
+    } else {
+        CodecError::Decode(error)
     }
 }
 
@@ -83,6 +97,28 @@ mod tests {
         assert!(matches!(decode::<u64>(&bytes), Err(CodecError::Trailing(_))));
         bytes[0] = 9;
         assert!(matches!(decode::<u64>(&bytes), Err(CodecError::Version { found: 9 })));
+    }
+
+    #[test]
+    fn what_a_newer_version_has_added_is_called_that() {
+        #[derive(Debug, Serialize, serde::Deserialize)]
+        enum Known {
+            One(u8),
+        }
+        #[derive(Debug, Serialize, serde::Deserialize)]
+        enum Later {
+            One(u8),
+            Two(u8),
+        }
+        let (old, new) = (Later::One(1), Later::Two(2));
+        let decoded = |it: &Later| decode::<Known>(&encode(it).expect("this encodes"));
+        assert!(decoded(&old).is_ok());
+        let unknown = decoded(&new);
+        assert!(matches!(unknown, Err(CodecError::Newer(_))), "{unknown:?}");
+    }
+
+    #[test]
+    fn nothing_is_no_value() {
         assert!(matches!(decode::<u64>(&[]), Err(CodecError::Empty)));
         assert!(matches!(decode::<u64>(&[VERSION]), Err(CodecError::Decode(_))));
     }

@@ -40,5 +40,5 @@ pub use open::{OpenError, Stores};
 pub use restore::Begin;
 pub use room::{DiskFull, Room};
 pub use seal::{SealError, seal_context, secret_context};
-pub use snapshot::{Snapshot, SnapshotHeader, Snapshots, Staged};
+pub use snapshot::{Checksum, Snapshot, SnapshotHeader, Snapshots, Staged, checksum as snapshot_checksum};
 pub use state_store::{Meta, StateStore};

@@ -16,6 +16,8 @@ use crate::data_dir::RESERVE;
 const KEPT: u64 = 32 << 20;
 /// With less than this free, the disk counts as full.
 const LOW: u64 = 8 << 20;
+/// With less than this free, and the reserve gone, not even what others have decided is taken in.
+const EXHAUSTED: u64 = 4 << 20;
 
 /// The disk is full.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -92,6 +94,30 @@ impl Room {
                 *reserved = true;
                 Ok(())
             }
+        }
+    }
+
+    /// Whether the disk is full; see [`Room::check`].
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.check().is_err()
+    }
+
+    /// Whether there is hardly any room left even without the reserve. Costs nothing while that is there.
+    ///
+    /// # Errors
+    /// When nothing more should be written, not even what was decided elsewhere.
+    pub fn check_exhausted(&self) -> Result<(), DiskFull> {
+        if *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(());
+        }
+        match free(&self.path).unwrap_or(u64::MAX) {
+            free @ ..EXHAUSTED => Err(DiskFull {
+                path: self.path.clone(),
+                free_mib: free >> 20,
+                needed_mib: EXHAUSTED >> 20,
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -6,10 +6,8 @@
 //! ```
 
 pub(crate) mod format;
+mod staged;
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use model::{ClusterId, State};
 use serde::{Deserialize, Serialize};
 
+pub use self::format::checksum;
+use self::staged::Turns;
+pub use self::staged::{Checksum, Staged};
 use crate::{Meta, StorageError, atomic_file};
 
 const FINISHED: &str = "snapshot";
@@ -48,13 +49,7 @@ pub struct Snapshots {
     cluster: ClusterId,
     newest: Mutex<Option<Snapshot>>,
     staged: AtomicU64,
-}
-
-/// A snapshot that is being received. Removed when dropped, unless it was installed.
-#[derive(Debug)]
-pub struct Staged {
-    path: PathBuf,
-    file: File,
+    turns: Turns,
 }
 
 impl Snapshots {
@@ -96,6 +91,7 @@ impl Snapshots {
             cluster,
             newest: Mutex::new(newest),
             staged: AtomicU64::new(0),
+            turns: Turns::default(),
         };
         this.clear()?;
         Ok(this)
@@ -110,27 +106,11 @@ impl Snapshots {
     /// Writes a snapshot and makes it the newest.
     pub fn build(&self, state: &State, meta: &Meta) -> Result<Snapshot, StorageError> {
         let mut staged = self.stage()?;
-        let path = staged.path.clone();
+        let path = staged.path().to_owned();
         let header = format::write(&mut staged, &path, self.cluster, state, meta)?;
-        self.finish(staged, header)
-    }
-
-    /// Begins to receive a snapshot.
-    pub fn stage(&self) -> Result<Staged, StorageError> {
-        let number = self.staged.fetch_add(1, Ordering::Relaxed);
-        let path = self.dir.join(format!("{number}.{}", atomic_file::UNFINISHED));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path);
-        let file = file.map_err(|source| StorageError::Io {
-            doing: "create",
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Staged { path, file })
+        let built = self.finish(&staged, header)?;
+        self.clear_idle_parts()?;
+        Ok(built)
     }
 
     /// Checks a snapshot and reads it.
@@ -140,19 +120,24 @@ impl Snapshots {
 
     /// Checks a received snapshot, reads it and makes it the newest.
     pub fn adopt(&self, staged: Staged) -> Result<(Snapshot, State), StorageError> {
-        let (header, state) = self.read(&staged.path)?;
-        Ok((self.finish(staged, header)?, state))
+        match self.read(staged.path()) {
+            Ok((header, state)) => Ok((self.finish(&staged, header)?, state)),
+            Err(error) => {
+                staged.discard();
+                Err(error)
+            }
+        }
     }
 
-    fn finish(&self, staged: Staged, header: SnapshotHeader) -> Result<Snapshot, StorageError> {
+    fn finish(&self, staged: &Staged, header: SnapshotHeader) -> Result<Snapshot, StorageError> {
         let io = |source| StorageError::Io {
             doing: "finish",
-            path: staged.path.clone(),
+            path: staged.path().to_owned(),
             source,
         };
-        staged.file.sync_all().map_err(io)?;
+        staged.sync().map_err(io)?;
         let path = self.dir.join(format!("{:020}.{FINISHED}", header.meta.revision.0));
-        std::fs::rename(&staged.path, &path).map_err(io)?;
+        std::fs::rename(staged.path(), &path).map_err(io)?;
         atomic_file::sync_dir(&self.dir).map_err(io)?;
         let snapshot = Snapshot { header, path };
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
@@ -179,46 +164,6 @@ impl Snapshots {
             }
         }
         Ok(())
-    }
-}
-
-impl Staged {
-    /// Adds bytes.
-    pub fn add(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        let path = &self.path;
-        self.file.write_all(bytes).map_err(|source| StorageError::Io {
-            doing: "write",
-            path: path.clone(),
-            source,
-        })
-    }
-
-    /// Where it lies until it is finished.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Write for Staged {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        // After it was finished there is nothing under this name any more, which is no error.
-        match std::fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!(path = %self.path.display(), %error, "cannot remove an unfinished snapshot");
-            }
-            _ => {}
-        }
     }
 }
 

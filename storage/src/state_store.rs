@@ -119,6 +119,16 @@ impl StateStore {
 
     /// Replaces everything. A crash at any point leaves either the old state or the new one.
     pub fn replace(&self, state: &State, meta: &Meta) -> Result<(), StorageError> {
+        self.replace_in_steps(state, meta, &mut |_| {})
+    }
+
+    /// [`StateStore::replace`], which tells after each step that it was taken.
+    pub(crate) fn replace_in_steps(
+        &self,
+        state: &State,
+        meta: &Meta,
+        step: &mut dyn FnMut(&'static str),
+    ) -> Result<(), StorageError> {
         let io = |doing, source| StorageError::Io {
             doing,
             path: self.dir.clone(),
@@ -126,18 +136,22 @@ impl StateStore {
         };
         let number = self.current().number + 1;
         let next = Generation::open(&self.dir, number, &self.owner, true)?;
+        step("an empty state was made");
         let mut batch = WriteBatch::default();
         for resource in state.resources() {
             batch.put(next.resource_key(&resource.key())?, next.encoded(&resource)?);
             if batch.size_in_bytes() > 4 << 20 {
                 next.db.write(std::mem::take(&mut batch)).map_err(|it| next.error(it))?;
+                step("a part was written");
             }
         }
         batch.put(META, next.encoded(meta)?);
         next.db.write_opt(batch, &synced()).map_err(|it| next.error(it))?;
         atomic_file::sync_dir(&self.dir).map_err(|it| io("sync", it))?;
+        step("all of it was written");
         let pointer = self.dir.join(POINTER);
         atomic_file::write(&pointer, 0o600, format!("{number}\n").as_bytes()).map_err(|it| io("point in", it))?;
+        step("the pointer was set");
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         if let Err(error) = clear_all_but(&self.dir, number) {
             // The next start tries again.

@@ -1,7 +1,8 @@
 //! The bytes of a snapshot.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use model::{ClusterId, Resource, State};
@@ -9,7 +10,7 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::SnapshotHeader;
+use super::{Checksum, SnapshotHeader};
 use crate::{Meta, StorageError, decode, encode};
 
 /// The last byte is the version of the framing.
@@ -55,6 +56,14 @@ pub(crate) fn write(
     let checksum = out.digest.clone().finish();
     out.bytes(checksum.as_ref())?;
     Ok(header)
+}
+
+/// The checksum that the file of a snapshot ends with. Whether it is right is not looked at.
+pub fn checksum(file: &File) -> io::Result<Checksum> {
+    let mut checksum = [0; CHECKSUM_BYTES];
+    let at = file.metadata()?.len().saturating_sub(CHECKSUM_BYTES as u64);
+    file.read_exact_at(&mut checksum, at)?;
+    Ok(checksum)
 }
 
 /// Reads a whole snapshot, and refuses one that is damaged or another cluster's.

@@ -97,3 +97,61 @@ fn leftovers_are_cleared_at_start() {
     assert_eq!(snapshots.newest(), Some(built));
     assert_eq!(std::fs::read_dir(temp.path()).expect("readable").count(), 1);
 }
+
+#[test]
+fn a_transfer_that_broke_off_goes_on_where_it_stopped() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let sender = Snapshots::open(&temp.path().join("a"), CLUSTER).expect("it opens");
+    let built = sender.build(&state(1_000), &meta()).expect("writable");
+    let whole = std::fs::read(&built.path).expect("readable");
+    let name = checksum(&std::fs::File::open(&built.path).expect("readable")).expect("it has one");
+    assert_eq!(name, whole[whole.len() - 32..]);
+
+    let folder = temp.path().join("b");
+    let receiver = Snapshots::open(&folder, CLUSTER).expect("it opens");
+    assert_eq!(receiver.have(&name), 0);
+    let half = whole.len() / 2;
+    let mut staged = receiver.resume(&name, 0).expect("writable");
+    staged.add(&whole[..half]).expect("writable");
+    drop(staged);
+    assert_eq!(receiver.have(&name), half as u64);
+    drop(receiver);
+
+    // Also after a restart; less than what is there may be gone on from, more may not.
+    let receiver = Snapshots::open(&folder, CLUSTER).expect("it opens");
+    assert_eq!(receiver.have(&name), half as u64);
+    assert!(receiver.resume(&name, half as u64 + 1).is_err());
+    let mut stale = receiver.resume(&name, 10).expect("writable");
+    let mut staged = receiver.resume(&name, 7).expect("writable");
+    assert!(stale.add(b"late").is_err(), "another transfer has taken its place");
+    staged.add(&whole[7..]).expect("writable");
+    let (staged, header) = receiver.verify(staged).expect("it is whole");
+    assert_eq!(header, built.header);
+    let (_, read) = receiver.adopt(staged).expect("it is whole");
+    assert_eq!(resources(&read), resources(&state(1_000)));
+    assert_eq!(std::fs::read_dir(&folder).expect("readable").count(), 1);
+}
+
+#[test]
+fn what_arrived_damaged_is_not_gone_on_with() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let snapshots = Snapshots::open(temp.path(), CLUSTER).expect("it opens");
+    let built = snapshots.build(&state(3), &meta()).expect("writable");
+    let mut damaged = std::fs::read(&built.path).expect("readable");
+    damaged[20] ^= 1;
+    let name = [7; 32];
+    let mut staged = snapshots.resume(&name, 0).expect("writable");
+    staged.add(&damaged).expect("writable");
+    assert!(snapshots.verify(staged).is_err());
+    assert_eq!(snapshots.have(&name), 0, "it would be damaged again");
+
+    // One that nobody sends any more goes with the next snapshot of this node's own, or with another that is sent.
+    drop(snapshots.resume(&name, 0).expect("writable"));
+    let other = snapshots.resume(&[8; 32], 0).expect("writable");
+    assert!(!temp.path().join(format!("{}.part", "07".repeat(32))).exists());
+    snapshots.build(&state(4), &meta()).expect("writable");
+    assert!(other.path().exists(), "it is on its way");
+    drop(other);
+    snapshots.build(&state(5), &meta()).expect("writable");
+    assert_eq!(std::fs::read_dir(temp.path()).expect("readable").count(), 1);
+}

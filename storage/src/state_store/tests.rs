@@ -1,3 +1,5 @@
+mod install;
+
 use model::{AccountId, ConfigId, Project, ProjectId, SecretId};
 use uuid::Uuid;
 
