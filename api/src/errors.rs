@@ -36,13 +36,6 @@ impl FieldErrors {
         }
     }
 
-    /// Adds all that is said elsewhere.
-    pub fn merge(&mut self, others: Self) {
-        for (field, texts) in others.0 {
-            self.add(field, texts);
-        }
-    }
-
     /// Whether something is said of this field.
     #[must_use]
     pub fn mentions(&self, field: &str) -> bool {
@@ -127,6 +120,9 @@ pub enum ApiError {
     /// Fields, or the whole of them, are not as they should be.
     #[error("invalid fields: {0:?}")]
     Invalid(FieldErrors),
+    /// It cannot be done as things are; says why.
+    #[error("conflict: {0}")]
+    Conflict(String),
     /// The command was refused.
     #[error("refused: {0}")]
     Rejected(Rejection),
@@ -197,6 +193,7 @@ impl ApiError {
             Self::BodyLost(why) => Answer::detail(StatusCode::REQUEST_TIMEOUT, why),
             Self::NotJson(why) => Answer::detail(StatusCode::BAD_REQUEST, texts::parse_error(&why)),
             Self::Invalid(errors) => Answer::json(StatusCode::BAD_REQUEST, errors.into_out()),
+            Self::Conflict(why) => Answer::detail(StatusCode::CONFLICT, why),
             Self::Rejected(rejection) => rejected(&rejection),
             Self::Unavailable(why) => Answer::detail(StatusCode::SERVICE_UNAVAILABLE, why).with(RETRY_AFTER, "1"),
             Self::OutcomeUnknown(why) => Answer::json(
@@ -271,7 +268,6 @@ fn rejected(rejection: &Rejection) -> Answer {
             Answer::detail(StatusCode::BAD_REQUEST, text)
         }
         Rejection::LastAdmin => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_ADMIN),
-        Rejection::VolumesNeedAdmin => invalid(FieldErrors::one("volumes", texts::VOLUMES_NEED_ADMIN)),
         Rejection::LastVoter => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_VOTER),
         Rejection::Throttled { seconds } => throttled(*seconds),
         Rejection::IdempotencyKeyReused => {

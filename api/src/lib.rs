@@ -33,8 +33,8 @@ pub use config::{ApiConfig, RateLimit};
 pub use errors::FieldErrors;
 pub use output::Out;
 pub use port::{
-    BackupFault, BackupStream, Backups, ClusterView, ControlPlane, HealthView, KeyringFault, KeyringHeld, KeyringNode,
-    KeyringView, Keyrings, MemberView, NodeHealth, Readiness, Said, SealError, Sealer, SubmitError, Submitted,
-    Unavailable,
+    Authorities, AuthorityHeld, AuthorityNode, AuthorityView, BackupFault, BackupStream, Backups, ClusterView,
+    ControlPlane, HealthView, KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings, MemberView, NodeHealth,
+    Readiness, Said, SealError, Sealer, SubmitError, Submitted, TransferFault, Unavailable,
 };
 pub use router::router;

@@ -1,12 +1,15 @@
 //! What the API needs from the rest of the node.
 
+mod authority;
 mod backup;
 mod health;
 mod keyring;
+mod transfer;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use authority::{Authorities, AuthorityHeld, AuthorityNode, AuthorityView, Fingerprint};
 pub use backup::{BackupFault, BackupStream, Backups};
 pub use health::{HealthView, NodeHealth, Said};
 pub use keyring::{KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings};
@@ -15,6 +18,7 @@ use model::{
     Submission, Timestamp,
 };
 use thiserror::Error;
+pub use transfer::TransferFault;
 use zeroize::Zeroizing;
 
 /// The replicated state, as seen from this node.
@@ -50,6 +54,12 @@ pub trait ControlPlane: Send + Sync + 'static {
     /// How all nodes are, each asked at once for a short time.
     async fn health(&self) -> HealthView;
 
+    /// Lets another voter lead: this one, or the one that is furthest. Answers who leads then.
+    ///
+    /// # Errors
+    /// See [`TransferFault`].
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> Result<NodeId, TransferFault>;
+
     /// Whether this node can serve linearizable reads.
     fn readiness(&self) -> Readiness;
 
@@ -58,6 +68,11 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// The keys of all nodes, where there are any.
     fn keyrings(&self) -> Option<&dyn Keyrings> {
+        None
+    }
+
+    /// The cluster's certificate authority, where there is one.
+    fn authorities(&self) -> Option<&dyn Authorities> {
         None
     }
 

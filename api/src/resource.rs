@@ -103,7 +103,8 @@ impl Lookup for Realm<'_> {
             | Kind::Worker
             | Kind::JoinToken
             | Kind::Session
-            | Kind::Keyring => None,
+            | Kind::Keyring
+            | Kind::Authority => None,
         };
         owner == Some(self.account.id)
     }

@@ -1,6 +1,7 @@
 //! The resources, one file each: their table of fields, and how requests become commands.
 
 mod api_keys;
+pub mod authority;
 pub mod cluster;
 mod config_items;
 mod configs;

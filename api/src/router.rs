@@ -1,5 +1,6 @@
 //! From a request to its answer, in the contract's order of checks.
 
+mod authority;
 mod backup;
 pub mod call;
 mod condition;

@@ -5,12 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
+use crate::ca::CaCommand;
 use crate::client::Client;
 use crate::cluster::ClusterCommand;
 use crate::keyring::KeyringCommand;
+use crate::leader::LeaderCommand;
 use crate::node::NodeCommand;
 use crate::secret::SecretCommand;
-use crate::{cluster, keyring, node, secret, status, token};
+use crate::{ca, cluster, keyring, leader, node, secret, status, token};
 
 /// How clients find the cluster and show who they are.
 #[derive(Clone, Debug, Args)]
@@ -46,12 +48,18 @@ pub enum Command {
     /// The keys that all secrets are sealed with, and the passphrase that guards them
     #[command(subcommand)]
     Keyring(KeyringCommand),
+    /// The authority that certifies the nodes
+    #[command(subcommand)]
+    Ca(CaCommand),
     /// Secrets and their items
     #[command(subcommand)]
     Secret(SecretCommand),
     /// The cluster's nodes
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Who leads the cluster
+    #[command(subcommand)]
+    Leader(LeaderCommand),
     /// The cluster as a whole
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -82,6 +90,8 @@ pub fn run(command: Command) -> Result<u8> {
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
             Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
             Command::Keyring(command) => keyring::run(command).await,
+            Command::Ca(command) => ca::run(command).await,
+            Command::Leader(command) => leader::run(command).await,
             Command::Secret(command) => secret::run(command).await,
             Command::Node(command) => node::run(command).await,
         }?;

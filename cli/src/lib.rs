@@ -2,11 +2,13 @@
 //! any client can do.
 
 mod backup;
+mod ca;
 mod client;
 mod cluster;
 mod command;
 mod dotenv;
 mod keyring;
+mod leader;
 mod node;
 mod passphrase;
 mod secret;

@@ -141,7 +141,7 @@ fn path(node: &Value) -> String {
     format!("/api/nodes/{}/", plain(&node["id"]))
 }
 
-async fn find(client: &Client, wanted: &str) -> Result<Value> {
+pub(crate) async fn find(client: &Client, wanted: &str) -> Result<Value> {
     let nodes = client.list("/api/nodes/").await?;
     let names: Vec<_> = nodes.iter().map(|it| plain(&it["name"])).collect();
     let fits = |it: &&Value| plain(&it["name"]) == wanted || plain(&it["id"]) == wanted;

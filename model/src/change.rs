@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Node, NodeId,
+    Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
+    ConfigItemId, Deployment, DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Node, NodeId,
     NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Route, RouteId, Secret,
-    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceSettings, Session,
-    SessionId,
+    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, Session, SessionId,
 };
 
 macro_rules! resources {
@@ -88,10 +87,8 @@ resources! {
     Event(EventId),
     /// What is wanted of a node's vote.
     NodeVoting(NodeId),
-    /// What is wanted of a service beyond its spec.
-    ServiceSettings(ServiceId),
-    /// What a deployment was pinned to beyond its spec.
-    DeploymentSettings(DeploymentId),
+    /// A rotation of the certificate authority.
+    AuthorityRotation(ClusterId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

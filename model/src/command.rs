@@ -13,7 +13,7 @@ use crate::{
     ConfigPatch, DeploymentId, DeploymentStatus, DomainDraft, DomainId, DomainPatch, Generation, KeyVersion, NodeDraft,
     NodeId, NodePatch, PasswordHash, Phase, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId, Revision,
     RouteDraft, RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId, ServiceDraft,
-    ServiceId, ServicePatch, SessionId, Setting, Timestamp, Voting,
+    ServiceId, ServicePatch, SessionId, Timestamp, Voting,
 };
 
 /// One step of a plan for one service. A plan leaves no choices to whoever carries it out.
@@ -247,8 +247,17 @@ pub enum Command {
         /// The id that the next node will get at least.
         next_node: NodeId,
     },
-    /// [`Command::CreateService`] with settings of its own.
-    CreateServiceWith(ServiceDraft, Vec<Setting>),
-    /// [`Command::UpdateService`] with settings that are said anew; a rollout is started where they bear on containers.
-    UpdateServiceWith(ServiceId, ServicePatch, Vec<Setting>),
+    /// Announce the next certificate authority, so that every node learns to trust it.
+    RotateAuthority {
+        /// Certificate (DER) of the one that signs now.
+        replaces: Vec<u8>,
+        /// The next one.
+        next: Authority,
+        /// The next one's certificate, signed by the one that signs now (DER).
+        bridge: Vec<u8>,
+    },
+    /// Every node trusts the announced authority, whose certificate this is: it signs from now on.
+    SignByNextAuthority(Vec<u8>),
+    /// Every node has a certificate from the new authority: trust the one before, whose certificate this is, no longer.
+    RetireAuthority(Vec<u8>),
 }

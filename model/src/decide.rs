@@ -2,6 +2,7 @@
 
 mod account;
 mod api_key;
+mod authority;
 mod cluster;
 mod config;
 mod context;
@@ -18,7 +19,6 @@ mod rollout;
 mod route;
 mod secret;
 mod service;
-mod settings;
 mod voting;
 
 use context::Context;
@@ -67,8 +67,8 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::CreateProject(draft) => project::create(cx, draft),
         Command::UpdateProject(id, patch) => project::update(cx, *id, patch),
         Command::DeleteProject(id) => project::delete(cx, *id),
-        Command::CreateService(draft) => service::create(cx, draft, &[]),
-        Command::UpdateService(id, patch) => service::update(cx, *id, patch, &[]),
+        Command::CreateService(draft) => service::create(cx, draft),
+        Command::UpdateService(id, patch) => service::update(cx, *id, patch),
         Command::DeleteService(id) => service::delete(cx, *id),
         Command::RollBack { deployment, notes } => service::roll_back(cx, *deployment, notes),
         Command::CreateConfig(draft) => config::create(cx, draft),
@@ -128,9 +128,10 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::ApplyPlan { service, seen, actions } => plan::apply(cx, *service, *seen, actions),
         Command::ReportReplicas { node, boot, reports } => report::replicas(cx, *node, *boot, reports),
         Command::SetVoting(id, patch, voting) => voting::set(cx, *id, *patch, *voting),
+        Command::RotateAuthority { replaces, next, bridge } => authority::rotate(cx, replaces, next, bridge),
+        Command::SignByNextAuthority(next) => authority::sign_by_next(cx, next),
+        Command::RetireAuthority(old) => authority::retire(cx, old),
         Command::Refound { survivor, next_node } => refound::refound(cx, *survivor, *next_node),
-        Command::CreateServiceWith(draft, settings) => service::create(cx, draft, settings),
-        Command::UpdateServiceWith(id, patch, settings) => service::update(cx, *id, patch, settings),
     }
 }
 

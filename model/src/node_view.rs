@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Deployment, NodeId, Replica, Revision, SecretValue, Settings, State};
+use crate::{Deployment, NodeId, Replica, Revision, SecretValue, State};
 
 /// A replica that a host should run or stop, with all that is needed for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,6 @@ pub struct Assignment {
     pub service_name: String,
     /// What it runs; `None` once the service was deleted and it is only to be stopped.
     pub deployment: Option<Deployment>,
-    /// What it runs with beyond that deployment's spec.
-    pub settings: Settings,
     /// The values that the deployment is pinned to, sealed, in the order of its pins.
     pub secrets: Vec<Arc<SecretValue>>,
 }
@@ -51,7 +49,6 @@ fn assignment(state: &State, replica: &Replica) -> Assignment {
             .service(replica.service)
             .map(|s| s.name.clone())
             .unwrap_or_default(),
-        settings: state.pinned_settings(replica.deployment),
         deployment,
         secrets,
     }

@@ -41,6 +41,8 @@ pub enum Kind {
     Session,
     /// The cluster's keys.
     Keyring,
+    /// The cluster's certificate authority.
+    Authority,
 }
 
 impl Kind {
@@ -65,6 +67,7 @@ impl Kind {
             Self::JoinToken => "join_token",
             Self::Session => "session",
             Self::Keyring => "keyring",
+            Self::Authority => "authority",
         }
     }
 }
@@ -149,7 +152,7 @@ pub enum Rejection {
         node: u64,
     },
     /// The join token is unknown or expired.
-    #[error("the join token is unknown or expired")]
+    #[error("the join token is unknown or expired: make a new one with `goblins token create`")]
     BadJoinToken,
     /// Another node has this name or this address.
     #[error("{0}")]
@@ -163,7 +166,4 @@ pub enum Rejection {
     /// Somebody must be left who may vote.
     #[error("every other node is set never to vote")]
     LastVoter,
-    /// Folders of hosts are not everybody's to mount.
-    #[error("only an admin may mount folders of the host")]
-    VolumesNeedAdmin,
 }

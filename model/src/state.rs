@@ -7,7 +7,6 @@ mod group;
 mod index;
 mod members;
 mod query;
-mod settings;
 
 use std::sync::Arc;
 
@@ -16,11 +15,11 @@ use imbl::OrdMap;
 use self::index::{Indexed, Indexes};
 pub use self::members::Members;
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Change, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, Node, NodeId,
-    NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Resource, Revision,
-    Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId,
-    ServiceSettings, Session, SessionId, Timestamp,
+    Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
+    ConfigItemId, Deployment, DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, Node,
+    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Resource,
+    Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service,
+    ServiceId, Session, SessionId, Timestamp,
 };
 
 type Table<K, V> = OrdMap<K, Arc<V>>;
@@ -86,8 +85,7 @@ state! {
     quotas Quota QuotaId,
     events Event EventId,
     node_votings NodeVoting NodeId,
-    service_settings_records ServiceSettings ServiceId,
-    deployment_settings_records DeploymentSettings DeploymentId,
+    authority_rotations AuthorityRotation ClusterId,
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent::{Drainer, ReportError, Reporter};
-use api::{ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, Readiness, Said, SealError, Sealer};
+use api::{
+    ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, Readiness, Said, SealError, Sealer, TransferFault,
+};
 use async_trait::async_trait;
 use model::{
     Actor, Command, KeyVersion, NodeId, ReplicaId, ReplicaReport, Revision, Sealed, SecretValue, SecretValueId, State,
@@ -120,6 +122,18 @@ impl ControlPlane for Control {
         }
     }
 
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> Result<NodeId, TransferFault> {
+        let leader = self.0.transfer_leadership(to).await.map_err(|error| match error {
+            raft::TransferError::Refused(_) => TransferFault::Refused(error.to_string()),
+            raft::TransferError::Unavailable(_) => TransferFault::Unavailable(error.to_string()),
+        })?;
+        // So that the answer shows it; the new leader may be a message away.
+        let mut leadership = self.0.leadership();
+        let known = leadership.wait_for(|it| it.leader == Some(leader));
+        let _ = tokio::time::timeout(KNOWN_LIMIT, known).await;
+        Ok(leader)
+    }
+
     fn readiness(&self) -> Readiness {
         match (self.0.status().leader, self.0.staleness()) {
             (None, _) => Readiness::Waiting("no leader is known; a majority of the voters has to be up".to_owned()),
@@ -138,6 +152,10 @@ impl ControlPlane for Control {
 
     fn keyrings(&self) -> Option<&dyn api::Keyrings> {
         Some(&*self.1)
+    }
+
+    fn authorities(&self) -> Option<&dyn api::Authorities> {
+        Some(self)
     }
 
     fn backups(&self) -> Option<&dyn api::Backups> {
@@ -159,6 +177,8 @@ pub(crate) fn submit_error(error: raft::SubmitError) -> api::SubmitError {
 
 /// How long a client's command is tried for; shorter than the request may take.
 const SUBMIT_LIMIT: Duration = Duration::from_secs(8);
+/// How long an answer waits for word from a leader that has just taken over.
+const KNOWN_LIMIT: Duration = Duration::from_secs(1);
 /// Without word from a leader for this long, a node does not call itself ready.
 const STALE: Duration = Duration::from_secs(2);
 

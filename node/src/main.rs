@@ -2,10 +2,12 @@
 
 mod adapters;
 mod agenda;
+mod authority;
 mod backup;
 mod bootstrap;
 mod controllers;
 mod feeds;
+mod join;
 mod keyring;
 mod metrics;
 mod recover;
@@ -32,6 +34,8 @@ struct Args {
 enum Command {
     /// Run a node of a cluster. On an empty folder and without --join it founds a cluster of one.
     Server(Box<ServerArgs>),
+    /// Join a cluster as a new node, and run it: as `server --join`, which says what it does
+    Join(Box<join::JoinArgs>),
     /// Run a cluster of one on loopback, to try things out.
     Dev(DevArgs),
     /// Write the whole state of the cluster to a file, from any node while it runs; or check such a file
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
     }
     let result = match args.command {
         Command::Server(args) => settings::Settings::from_server(*args).and_then(server::run).map(|()| 0),
+        Command::Join(args) => join::settings(*args).and_then(server::run).map(|()| 0),
         Command::Dev(args) => settings::Settings::from_dev(args).and_then(server::run).map(|()| 0),
         Command::Backup(args) => cli::backup(*args, backup::inspect).map(|()| 0),
         Command::Restore(args) => restore::run(args).map(|()| 0),

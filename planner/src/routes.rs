@@ -117,8 +117,7 @@ impl Touched {
             | Key::Quota(_)
             | Key::Event(_)
             | Key::NodeVoting(_)
-            | Key::ServiceSettings(_)
-            | Key::DeploymentSettings(_) => {}
+            | Key::AuthorityRotation(_) => {}
         }
     }
 

@@ -57,16 +57,29 @@ impl Authority {
     /// A new authority for a cluster.
     pub(crate) fn create(cluster: ClusterId, now: SystemTime) -> Result<Self, AuthorityError> {
         let key = KeyPair::generate().map_err(AuthorityError::Make)?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = named(format!("Goblins cluster {cluster}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        (params.not_before, params.not_after) = span(now, AUTHORITY_LIFE)?;
-        let certificate = params.self_signed(&key).map_err(AuthorityError::Make)?;
+        let certificate = params(cluster, now)?.self_signed(&key).map_err(AuthorityError::Make)?;
         Ok(Self {
             certificate: certificate.der().clone(),
             key,
         })
+    }
+
+    /// A certificate for the next authority's key, signed by this one: whoever trusts this one recognises by it what the
+    /// next one signs. Never the other way round, or what this one signs would be recognised for ever.
+    pub(crate) fn vouch_for(
+        &self,
+        next: &Self,
+        cluster: ClusterId,
+        now: SystemTime,
+    ) -> Result<CertificateDer<'static>, AuthorityError> {
+        let signed = params(cluster, now)?
+            .signed_by(&next.key, &self.issuer()?)
+            .map_err(AuthorityError::Make)?;
+        Ok(signed.der().clone())
+    }
+
+    fn issuer(&self) -> Result<Issuer<'_, &KeyPair>, AuthorityError> {
+        Issuer::from_ca_cert_der(&self.certificate, &self.key).map_err(AuthorityError::Damaged)
     }
 
     /// The authority as the state holds it.
@@ -121,9 +134,8 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = span(now, life)?;
-        let issuer = Issuer::from_ca_cert_der(&self.certificate, &self.key).map_err(AuthorityError::Damaged)?;
         let signed = params
-            .signed_by(&request.public_key, &issuer)
+            .signed_by(&request.public_key, &self.issuer()?)
             .map_err(AuthorityError::Make)?;
         Ok(signed.der().clone())
     }
@@ -134,6 +146,16 @@ pub(crate) fn digest_of(certificate: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
     bytes
+}
+
+/// What the certificate of an authority says.
+fn params(cluster: ClusterId, now: SystemTime) -> Result<CertificateParams, AuthorityError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named(format!("Goblins cluster {cluster}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    (params.not_before, params.not_after) = span(now, AUTHORITY_LIFE)?;
+    Ok(params)
 }
 
 fn named(name: String) -> DistinguishedName {

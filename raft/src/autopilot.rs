@@ -76,10 +76,11 @@ fn look(core: &Core) -> Option<Step> {
     // Not heard of since this node leads: silent for as long as it leads.
     let silent = |id: u64| silence.by_node.get(&id).copied().unwrap_or(silence.all);
     let was_heard = |id: u64| silence.by_node.get(&id).is_some_and(|it| *it < HEALTHY);
+    let is_full = |id: u64| silence.full.contains(&id);
     let is_resting = |id: u64| state.node(NodeId(id)).is_none_or(|it| !it.schedulable || it.draining);
     let candidates = membership.learner_ids().map(|id| Candidate {
         id,
-        is_healthy: was_heard(id),
+        is_healthy: was_heard(id) && !is_full(id),
         lag: lag(&metrics, id),
     });
     let me = core.node.0;
@@ -89,13 +90,14 @@ fn look(core: &Core) -> Option<Step> {
         nodes.map(|it| it.id.0).collect()
     };
     let (always, never) = (wished(Voting::Always), wished(Voting::Never));
-    let could_lead = |id: &u64| was_heard(*id) && !is_resting(*id) && !never.contains(id);
+    let could_lead = |id: &u64| was_heard(*id) && !is_resting(*id) && !is_full(*id) && !never.contains(id);
     let mut successors: Vec<u64> = others().filter(could_lead).collect();
     successors.sort_by_key(|id| lag(&metrics, *id).unwrap_or(u64::MAX));
     plan::next(&View {
         leader: me,
-        // Where all are to rest, somebody has to lead all the same: then there is no successor.
-        is_draining: is_resting(me),
+        // Where all are to rest, somebody has to lead all the same: then there is no successor. A leader whose disk is full
+        // takes no writes.
+        is_draining: is_resting(me) || core.room.is_full(),
         removed: membership
             .nodes()
             .map(|(id, _)| *id)
@@ -117,6 +119,8 @@ struct Silences {
     by_node: BTreeMap<u64, Duration>,
     /// Since when this node leads.
     all: Duration,
+    /// Those that have said that their disk is full.
+    full: BTreeSet<u64>,
 }
 
 fn silences(core: &Core) -> Option<Silences> {
@@ -130,6 +134,12 @@ fn silences(core: &Core) -> Option<Silences> {
             .map(|(id, it)| (id.0, since(it.renewed)))
             .collect(),
         all: since(leases.leading_since),
+        full: leases
+            .by_node
+            .iter()
+            .filter(|(_, it)| it.full)
+            .map(|(id, _)| id.0)
+            .collect(),
     })
 }
 

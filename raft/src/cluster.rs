@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Actor, ClusterId, Command, NodeId, OperationId, State, Submission};
+use model::{AccountId, Actor, ClusterId, Command, NodeId, OperationId, State, Submission};
 use storage::Keyring;
 use tokio::sync::watch;
 use tonic::transport::Channel;
@@ -20,7 +20,8 @@ pub(crate) use self::stop::Hold;
 use self::stop::Lifeline;
 pub use self::transfer::TransferError;
 use crate::{
-    Config, Leadership, Lease, Leases, Look, PeerTls, StartError, Status, SubmitError, Submitted, Unavailable, Watch,
+    Authorities, AuthorityFault, Config, Leadership, Lease, Leases, Look, PeerTls, StartError, Status, SubmitError,
+    Submitted, Unavailable, Watch,
 };
 
 /// A running node of the cluster. Cloning is cheap; every clone is the same node. Dropping it does not stop the node,
@@ -100,6 +101,25 @@ impl Cluster {
         task.await.unwrap_or_default()
     }
 
+    /// How the certificate authority stands, and each node towards it.
+    pub async fn authorities(&self) -> Result<Authorities, Unavailable> {
+        let core = self.core.clone();
+        let task = self.lifeline.spawn(async move { core.authorities().await });
+        task.await
+            .unwrap_or_else(|_| Err(Unavailable("this node is stopping".to_owned())))
+    }
+
+    /// Announces a new certificate authority; the leader goes on with it by itself.
+    pub async fn rotate_authority(&self, by: AccountId) -> Result<(), AuthorityFault> {
+        let core = self.core.clone();
+        let task = self.lifeline.spawn(async move { core.rotate_authority(by).await });
+        task.await.unwrap_or_else(|_| {
+            Err(AuthorityFault::Unavailable(Unavailable(
+                "this node is stopping".to_owned(),
+            )))
+        })
+    }
+
     /// Whether this node believes that it leads. To be sure, propose something.
     #[must_use]
     pub fn is_leader(&self) -> bool {
@@ -127,6 +147,7 @@ impl Cluster {
             Lease {
                 renewed: Instant::now(),
                 boot: self.core.draft.boot,
+                full: self.core.room.is_full(),
             },
         );
         Some(leases)

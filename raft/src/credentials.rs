@@ -31,6 +31,8 @@ pub(crate) struct Credentials {
     pub(crate) certificate: CertificateDer<'static>,
     /// The authorities that certificates of the cluster may come from; the first has signed its own.
     pub(crate) authorities: Vec<CertificateDer<'static>>,
+    /// While the authority is rotated: the next one's certificate, signed by the one before. Not kept on the disk.
+    pub(crate) bridge: Option<CertificateDer<'static>>,
 }
 
 /// Why a node's credentials cannot be used.
@@ -72,6 +74,7 @@ impl NewKey {
             key: self.key,
             certificate,
             authorities: vec![authority],
+            bridge: None,
         }
     }
 }
@@ -82,11 +85,26 @@ impl Credentials {
         identity::read(&self.certificate).map_err(CredentialsError::Certificate)
     }
 
-    /// Its certificate and the authority's: whoever joins has only seen a digest of the latter.
+    /// Trusts these authorities besides the one that has signed, whatever was trusted before.
+    pub(crate) fn trusting(
+        mut self,
+        trusted: &[CertificateDer<'static>],
+        bridge: Option<CertificateDer<'static>>,
+    ) -> Self {
+        self.authorities.truncate(1);
+        let others = trusted.iter().filter(|it| Some(*it) != self.authorities.first());
+        let others: Vec<_> = others.cloned().collect();
+        self.authorities.extend(others);
+        self.bridge = bridge;
+        self
+    }
+
+    /// Its certificate and those of the authorities: whoever joins has only seen a digest of one of the latter, and
+    /// whoever was away during a rotation trusts only the one before.
     pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
-        let mut chain = vec![self.certificate.clone()];
-        chain.extend(self.authorities.first().cloned());
-        chain
+        let own = [&self.certificate].into_iter().chain(self.authorities.first());
+        let others = self.bridge.iter().chain(self.authorities.iter().skip(1));
+        own.chain(others).cloned().collect()
     }
 
     /// As a file: PEM, the key first.
@@ -123,6 +141,7 @@ impl Credentials {
             key,
             certificate: certificate.clone(),
             authorities: authorities.to_vec(),
+            bridge: None,
         })
     }
 

@@ -49,6 +49,7 @@ async fn renew(core: &Core, leader: u64) -> Result<(), String> {
     let request = HeartbeatRequest {
         route: Some(core.links.route(leader)),
         boot,
+        full: core.room.is_full(),
     };
     match tokio::time::timeout(core.timing.lease_renewal, client.heartbeat(request)).await {
         Ok(Ok(_)) => Ok(()),

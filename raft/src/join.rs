@@ -18,10 +18,14 @@ use crate::proto::join_reply::Result as Wire;
 use crate::proto::{Admitted, JoinReply, JoinRequest};
 use crate::server::Caller;
 use crate::transport::{self, Link, Purpose, Whom};
+use crate::trust::Wanted;
 use crate::{StartError, SubmitError, error, propose, tls};
 
 /// How long a new node tries to be let in.
 const LIMIT: Duration = Duration::from_secs(9);
+/// How long the other end may be another than the token names. A token may be a moment ahead of a node that is about to
+/// renew its certificate, when the authority has just been rotated.
+const SETTLED: Duration = Duration::from_secs(2);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(6);
 /// Between attempts.
@@ -54,14 +58,16 @@ pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<Ad
     };
     let config = tls::pinned(token.authority).map_err(StartError::Setup)?;
     let link = Link::new(addr, Whom::Anybody(config));
-    let deadline = Instant::now() + LIMIT;
+    let (settled, deadline) = (Instant::now() + SETTLED, Instant::now() + LIMIT);
     let reply = loop {
         let reason = match attempt(&link, request.clone()).await {
             Ok(reply) => break reply,
             Err(status) if status.code() == tonic::Code::InvalidArgument => {
                 return Err(failed(status.message().to_owned()));
             }
-            Err(status) if transport::is_quarrel(&status) => return Err(failed(transport::describe(&status))),
+            Err(status) if transport::is_quarrel(&status) && Instant::now() >= settled => {
+                return Err(failed(transport::describe(&status)));
+            }
             Err(status) => transport::describe(&status),
         };
         link.reset();
@@ -97,7 +103,11 @@ fn accept(admitted: Admitted, key: NewKey, digest: [u8; 32]) -> Result<Admission
     };
     let certificate = CertificateDer::from(admitted.certificate.to_vec());
     let authority = CertificateDer::from(admitted.authority.to_vec());
-    let credentials = key.certified(certificate, authority);
+    let others = admitted.other_authorities.iter();
+    let trusted: Vec<_> = others.map(|it| CertificateDer::from(it.to_vec())).collect();
+    let bridge = Some(admitted.bridge).filter(|it| !it.is_empty());
+    let bridge = bridge.map(|it| CertificateDer::from(it.to_vec()));
+    let credentials = key.certified(certificate, authority).trusting(&trusted, bridge);
     let certified = tls::checked(&credentials, digest, UnixTime::now())
         .map_err(|it| tls::explain(&std::io::Error::other(it)))
         .map_err(|it| format!("the certificate that it gave cannot be used: {it}"))?;
@@ -186,7 +196,15 @@ pub(crate) async fn admit(core: &Core, caller: Option<Caller>, request: JoinRequ
         .export_bundle()
         .and_then(|it| it.to_bytes())
         .map_err(|it| Status::unavailable(error::chain(&it)))?;
+    let wanted = Wanted::of(&core.published.state());
+    let der = |it: &CertificateDer<'_>| Bytes::copy_from_slice(it);
+    let others = wanted.iter().flat_map(Wanted::trusted).filter(|it| *it != authority);
     let admitted = Admitted {
+        other_authorities: others.map(|it| der(&it)).collect(),
+        bridge: wanted
+            .as_ref()
+            .and_then(|it| it.bridge.as_ref().map(der))
+            .unwrap_or_default(),
         cluster: Bytes::copy_from_slice(core.cluster.0.as_bytes()),
         node: node.0,
         keys: Bytes::copy_from_slice(&keys),

@@ -24,6 +24,12 @@ impl<'a> JoinToken<'a> {
     }
 }
 
+/// Whether a text is a join token in form: `gobj_<secret>_<64 hex digits>`.
+#[must_use]
+pub fn is_join_token(text: &str) -> bool {
+    JoinToken::parse(text.trim()).is_some()
+}
+
 /// What the cluster knows of a token.
 pub(crate) fn hash(text: &str) -> [u8; 32] {
     let mut hash = [0; 32];

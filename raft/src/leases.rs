@@ -14,6 +14,8 @@ pub struct Lease {
     pub renewed: Instant,
     /// With which boot id.
     pub boot: Uuid,
+    /// Whether its disk is full.
+    pub full: bool,
 }
 
 /// What this leader has heard since it leads.
@@ -50,10 +52,10 @@ impl LeaseBook {
     }
 
     /// Notes a heartbeat. False if this node does not lead.
-    pub(crate) fn renew(&self, node: NodeId, boot: Uuid, now: Instant) -> bool {
+    pub(crate) fn renew(&self, node: NodeId, lease: Lease) -> bool {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(leases) = book.as_mut() else { return false };
-        leases.by_node.insert(node, Lease { renewed: now, boot });
+        leases.by_node.insert(node, lease);
         true
     }
 
@@ -71,12 +73,14 @@ mod tests {
     fn a_new_term_starts_an_empty_book() {
         let book = LeaseBook::default();
         let now = Instant::now();
-        assert!(
-            !book.renew(NodeId(2), Uuid::nil(), now),
-            "a follower takes no heartbeats"
-        );
+        let lease = Lease {
+            renewed: now,
+            boot: Uuid::nil(),
+            full: false,
+        };
+        assert!(!book.renew(NodeId(2), lease), "a follower takes no heartbeats");
         book.begin(3, now);
-        assert!(book.renew(NodeId(2), Uuid::nil(), now));
+        assert!(book.renew(NodeId(2), lease));
         book.begin(3, now);
         assert_eq!(book.read().map(|it| it.by_node.len()), Some(1), "the same term goes on");
         book.begin(4, now);

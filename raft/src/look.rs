@@ -9,6 +9,7 @@ use model::NodeId;
 use crate::cluster::Core;
 use crate::proto;
 use crate::proto::cluster_client::ClusterClient;
+use crate::rotation::Certification;
 use crate::transport::{self, Purpose};
 
 /// How long a node may take to answer.
@@ -33,6 +34,8 @@ pub struct Look {
     pub version: String,
     /// If it leads: how long ago it heard of whom.
     pub heard: BTreeMap<NodeId, Duration>,
+    /// What it proves with who it is, and whom it believes. `None` if it runs a version that does not say.
+    pub certification: Option<Certification>,
 }
 
 impl Core {
@@ -50,6 +53,7 @@ impl Core {
             disk_free,
             disk_total,
             version: self.draft.version.clone(),
+            certification: self.certification(),
             heard: leases
                 .into_iter()
                 .map(|(node, it)| (node, now.saturating_duration_since(it.renewed)))
@@ -94,6 +98,7 @@ impl Core {
 
 impl From<Look> for proto::LookReply {
     fn from(it: Look) -> Self {
+        let digest = |it: &[u8; 32]| bytes::Bytes::copy_from_slice(it);
         let heard = it.heard.into_iter().map(|(node, age)| proto::Heard {
             node: node.0,
             millis: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
@@ -107,6 +112,13 @@ impl From<Look> for proto::LookReply {
             disk_total: it.disk_total,
             version: it.version,
             heard: heard.collect(),
+            certified_by: it
+                .certification
+                .as_ref()
+                .map(|it| digest(&it.signer))
+                .unwrap_or_default(),
+            certified_until: it.certification.as_ref().map_or(0, |it| it.until),
+            trusted: it.certification.iter().flat_map(|it| &it.trusted).map(digest).collect(),
         }
     }
 }
@@ -114,6 +126,12 @@ impl From<Look> for proto::LookReply {
 impl From<proto::LookReply> for Look {
     fn from(it: proto::LookReply) -> Self {
         let heard = it.heard.into_iter();
+        let digest = |it: &bytes::Bytes| <[u8; 32]>::try_from(&it[..]).ok();
+        let certification = digest(&it.certified_by).map(|signer| Certification {
+            signer,
+            until: it.certified_until,
+            trusted: it.trusted.iter().filter_map(digest).collect(),
+        });
         Self {
             term: it.term,
             leader: it.leader.map(NodeId),
@@ -122,6 +140,7 @@ impl From<proto::LookReply> for Look {
             disk_free: it.disk_free,
             disk_total: it.disk_total,
             version: it.version,
+            certification,
             heard: heard
                 .map(|it| (NodeId(it.node), Duration::from_millis(it.millis)))
                 .collect(),

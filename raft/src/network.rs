@@ -3,6 +3,7 @@
 mod replies;
 
 use std::future::Future;
+use std::io::SeekFrom;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -14,6 +15,8 @@ use openraft::raft::{
     TransferLeaderResponse,
 };
 use openraft::{OptionalSend, RPCTypes};
+use storage::Checksum;
+use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
 use tonic::transport::Channel;
 
@@ -29,6 +32,8 @@ type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
 
 /// Bytes of a snapshot sent in one message.
 const CHUNK_BYTES: usize = 1 << 20;
+/// How long a peer may take to say how much it has of a snapshot.
+const HAVE_LIMIT: Duration = Duration::from_secs(5);
 /// A replication stream that is owed an answer for this many times the limit of a call is dead. A single slow fsync
 /// must not cost a stream.
 const STREAM_PATIENCE: u32 = 6;
@@ -118,15 +123,51 @@ impl Network {
         })
     }
 
+    /// A snapshot from where an earlier attempt to send it has broken off: its file from there on, its name, and where that
+    /// is.
+    async fn resume(&self, file: std::fs::File) -> Result<(tokio::fs::File, Checksum, u64), RpcError> {
+        let read = |it: std::io::Error| broken(&it);
+        let checksum = storage::snapshot_checksum(&file).map_err(read)?;
+        let request = proto::SnapshotHaveRequest {
+            route: Some(self.links.route(self.target)),
+            checksum: bytes::Bytes::copy_from_slice(&checksum),
+        };
+        let mut client = self.client()?;
+        let have = self.call(RPCTypes::InstallSnapshot, HAVE_LIMIT, async move {
+            match client.snapshot_have(request).await {
+                // An older version keeps nothing.
+                Err(status) if status.code() == tonic::Code::Unimplemented => {
+                    Ok(tonic::Response::new(proto::SnapshotHaveReply::default()))
+                }
+                answer => answer,
+            }
+        });
+        let mut file = tokio::fs::File::from_std(file);
+        let length = file.metadata().await.map_err(read)?.len();
+        let offset = Some(have.await?.bytes).filter(|it| *it <= length).unwrap_or(0);
+        if offset > 0 {
+            tracing::info!(
+                target = self.target,
+                offset,
+                length,
+                "a snapshot goes on where its transfer broke off"
+            );
+        }
+        file.seek(SeekFrom::Start(offset)).await.map_err(read)?;
+        Ok((file, checksum, offset))
+    }
+
     async fn send_snapshot(&self, vote: Vote, snapshot: Snapshot) -> Result<SnapshotResponse<TypeConfig>, RpcError> {
         use proto::snapshot_chunk::Part;
         let file = match snapshot.snapshot {
             SnapshotData::Ours(file) => file,
             SnapshotData::Received(staged) => std::fs::File::open(staged.path()).map_err(|it| broken(&it))?,
         };
-        let start = proto::SnapshotStart::new(self.links.route(self.target), &vote, &snapshot.meta);
+        let (file, checksum, offset) = self.resume(file).await?;
+        let part = (&checksum[..], offset);
+        let start = proto::SnapshotStart::new(self.links.route(self.target), &vote, &snapshot.meta, part);
         // A file that cannot be read on ends the stream too early, which the other end sees by the checksum.
-        let data = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK_BYTES);
+        let data = ReaderStream::with_capacity(file, CHUNK_BYTES);
         let parts = data
             .take_while(|chunk| std::future::ready(chunk.is_ok()))
             .filter_map(|chunk| async { chunk.ok() });
@@ -278,6 +319,7 @@ fn failed(status: &tonic::Status) -> RpcError {
     let text = transport::describe(status);
     match status.code() {
         tonic::Code::Unavailable
+        | tonic::Code::ResourceExhausted
         | tonic::Code::FailedPrecondition
         | tonic::Code::PermissionDenied
         | tonic::Code::Unauthenticated => RPCError::Unreachable(Unreachable::from_string(text)),

@@ -51,11 +51,13 @@ impl Core {
     /// See [`crate::Cluster::submit_as`].
     pub(crate) async fn submit(&self, submission: Submission, deadline: Instant) -> Result<Submitted, SubmitError> {
         let operation = submission.operation;
-        // What clients ask for must not use up the room that the node itself needs to go on.
-        if matches!(submission.actor, Actor::Account(_)) {
-            self.room
-                .check()
-                .map_err(|it| SubmitError::Unavailable(it.to_string()))?;
+        // What clients ask for must not use up the room that the node itself needs to go on. Where others vote too, one of
+        // them is about to lead, and takes it.
+        let is_alone = || self.metrics().membership_config.voter_ids().eq([self.node.0]);
+        if let (Actor::Account(_), Err(full)) = (submission.actor, self.room.check())
+            && is_alone()
+        {
+            return Err(SubmitError::Unavailable(full.to_string()));
         }
         let mut leadership = self.leadership.clone();
         let mut reason = "no leader is known; a majority of the voters must be up and reachable".to_owned();
@@ -161,6 +163,10 @@ impl Core {
 
     /// Lets the leader propose a command. The error says why it was not sent.
     async fn forward(&self, leader: u64, submission: &Submission, limit: Duration) -> Result<Proposed, String> {
+        // A leader that runs an older version could not even tell why.
+        if let Some(reason) = too_new(&self.published.state(), &submission.command) {
+            return Err(reason);
+        }
         let address = self
             .links
             .address_of(leader)

@@ -14,41 +14,36 @@ use crate::identity::Certified;
 use crate::proto::RenewRequest;
 use crate::proto::cluster_client::ClusterClient;
 use crate::transport::{self, Purpose};
+use crate::trust::{Step, Wanted};
 use crate::{StartError, error, tls};
 
 /// How often the certificate is looked at, unless it lives for minutes only.
 const LOOK: Duration = Duration::from_secs(60);
 /// Looks in the life of a certificate at least.
 const LOOKS: u32 = 50;
+/// How soon to try again what did not succeed.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long the leader may take to certify.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Renews for as long as the node runs.
+/// Keeps certificate and trust as the state wants them, for as long as the node runs.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut ticks = tokio::time::interval(LOOK.min(core.timing.certificate_life / LOOKS));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let look = LOOK.min(core.timing.certificate_life / LOOKS);
+    let mut feed = core.published.watch();
     loop {
-        ticks.tick().await;
-        let Some(stage) = core.tls.current().map(|it| stage(&it.certified, clock())) else {
-            continue;
-        };
-        if stage == Stage::Fresh {
-            continue;
-        }
-        let renewed = match core.renew().await {
-            Ok(()) => Ok(()),
+        match core.look_after_credentials().await {
+            Ok(()) => tokio::select! {
+                changed = feed.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(look) => {}
+            },
+            // Changes are not waited for: each would be another attempt.
             Err(error) => {
-                // This node has all that it takes, unless its keyring is locked.
-                tracing::debug!(error = error::chain(&error), "the leader does not certify this node");
-                core.certify_self()
+                tracing::warn!(
+                    error = error::chain(&error),
+                    "this node's certificate is not as it should be, trying again"
+                );
+                tokio::time::sleep(RETRY.min(look)).await;
             }
-        };
-        match renewed {
-            Ok(()) => tracing::info!("this node has a new certificate"),
-            Err(error) => tracing::warn!(
-                error = error::chain(&error),
-                "this node's certificate was not renewed, trying again"
-            ),
         }
     }
 }
@@ -110,19 +105,66 @@ impl Core {
 
     /// Certifies this node if it cannot prove to the cluster of today who it is.
     pub(crate) fn ensure_certified(&self) -> Result<(), StartError> {
-        let state = self.published.state();
-        let known = state.cluster().map(|it| digest_of(&it.authority.certificate));
         match self.tls.current() {
             Some(current) => {
-                let is_current = known.is_none_or(|it| it == digest_of(&current.authority));
-                if is_current && stage(&current.certified, clock()) != Stage::Late {
+                // Whether it is from the right authority shows once this node has caught up: see `run`.
+                if stage(&current.certified, clock()) != Stage::Late {
                     return Ok(());
                 }
-                tracing::info!("this node's certificate has ended, or its authority is no longer the cluster's");
+                tracing::info!("this node's certificate has ended");
             }
             None => tracing::info!("this node has no certificate"),
         }
         self.certify_self()
+    }
+
+    /// Does what is to be done for this node's credentials, if anything is.
+    async fn look_after_credentials(&self) -> Result<(), StartError> {
+        let (Some(current), Some(wanted)) = (self.tls.current(), Wanted::of(&self.published.state())) else {
+            return Ok(());
+        };
+        let stage = stage(&current.certified, clock());
+        if wanted.step(&current.credentials, stage) == Step::Nothing {
+            return Ok(());
+        }
+        // What is here may be older than what the certificate was made by: a node that is catching up passes through
+        // authorities that are long gone.
+        let wanted = match self.read().await {
+            Ok(state) => Wanted::of(&state).unwrap_or(wanted),
+            // Perhaps nobody can be reached just because of this certificate.
+            Err(_) if stage == Stage::Late => return self.certify_self(),
+            Err(error) => return Err(StartError::Setup(error.to_string())),
+        };
+        match wanted.step(&current.credentials, stage) {
+            Step::Nothing => Ok(()),
+            Step::Trust => self.trust(&wanted),
+            Step::Renew => {
+                if let Err(error) = self.renew().await {
+                    // This node has all that it takes, unless its keyring is locked.
+                    tracing::debug!(error = error::chain(&error), "the leader does not certify this node");
+                    self.certify_self()?;
+                }
+                tracing::info!("this node has a new certificate");
+                Ok(())
+            }
+        }
+    }
+
+    /// Trusts the authorities that the state names, under the certificate that this node has.
+    fn trust(&self, wanted: &Wanted) -> Result<(), StartError> {
+        let Some(current) = self.tls.current() else {
+            return Ok(());
+        };
+        let credentials = current.credentials.clone();
+        let credentials = credentials.trusting(&wanted.trusted(), wanted.bridge.clone());
+        self.credentials.write(&credentials.encode())?;
+        self.tls.install(&credentials)?;
+        let trusted = credentials.authorities.len();
+        tracing::info!(
+            trusted,
+            "this node trusts the certificate authorities that the cluster names"
+        );
+        Ok(())
     }
 
     /// Has the leader certify a new key of this node.
@@ -168,8 +210,18 @@ impl Core {
         key: NewKey,
         (certificate, authority): (CertificateDer<'static>, CertificateDer<'static>),
     ) -> Result<(), StartError> {
+        let wanted = Wanted::of(&self.published.state());
+        // The other end may be behind, or this one.
+        if wanted.as_ref().is_some_and(|it| it.signer != authority) {
+            let text =
+                "the new certificate is from another authority than the one that signs by the state of this node";
+            return Err(StartError::Setup(text.to_owned()));
+        }
         let digest = digest_of(&authority);
-        let credentials = key.certified(certificate, authority);
+        let mut credentials = key.certified(certificate, authority);
+        if let Some(wanted) = wanted {
+            credentials = credentials.trusting(&wanted.trusted(), wanted.bridge);
+        }
         let certified = tls::checked(&credentials, digest, UnixTime::now())
             .map_err(|it| StartError::Setup(tls::explain(&std::io::Error::other(it))))?;
         if (certified.cluster, certified.node) != (self.cluster, self.node) {

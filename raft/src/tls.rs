@@ -36,8 +36,8 @@ pub(crate) struct Current {
     pub(crate) client: Arc<ClientConfig>,
     /// Of this node's own certificate.
     pub(crate) certified: Certified,
-    /// Who signed it.
-    pub(crate) authority: CertificateDer<'static>,
+    /// What both were made from.
+    pub(crate) credentials: Credentials,
 }
 
 impl Tls {
@@ -77,11 +77,9 @@ impl std::fmt::Debug for Tls {
 
 fn configure(credentials: &Credentials) -> Result<Current, String> {
     let certified = credentials.certified().map_err(|it| crate::error::chain(&it))?;
-    let authority = credentials
-        .authorities
-        .first()
-        .ok_or("no certificate authority is known")?
-        .clone();
+    if credentials.authorities.is_empty() {
+        return Err("no certificate authority is known".to_owned());
+    }
     let roots = Arc::new(roots(&credentials.authorities)?);
     let text = |it: &dyn std::error::Error| crate::error::chain(it);
     let key = || PrivateKeyDer::Pkcs8(credentials.private_key());
@@ -114,7 +112,7 @@ fn configure(credentials: &Credentials) -> Result<Current, String> {
         server: Arc::new(server),
         client: Arc::new(client),
         certified,
-        authority,
+        credentials: credentials.clone(),
     })
 }
 

@@ -57,6 +57,13 @@ pub const FIELDS: &[Field<View>] = &[
     ),
 ];
 
+/// What a request for another leader may hold.
+pub const LEADER: &[Field<()>] = &[Field::write_only(
+    "to",
+    Shape::Integer { min: 1, max: i64::MAX },
+    "Id of the node that is to lead; the voter that is furthest.",
+)];
+
 /// What is shown of the cluster.
 #[must_use]
 pub fn view(realm: &Realm<'_>) -> View {

@@ -173,6 +173,7 @@ pub fn view(realm: &Realm<'_>, seen: HealthView, keys: Option<KeyringView>) -> V
         has_leader: leader.is_some(),
         asked: name(consensus.node).unwrap_or_else(|| format!("node {}", consensus.node)),
         voters: consensus.voters.len(),
+        is_certifying: realm.state.authority_under_way().is_some(),
         is_rotating: keys.is_some_and(|it| it.is_rotating),
         members,
     });

@@ -21,11 +21,14 @@ const TTL_MAX: i64 = 30 * 24 * 3600;
 /// The token of this request: a secret, and the digest by which a host that joins recognises the cluster's authority.
 fn token(realm: &Realm<'_>) -> Result<String, ApiError> {
     let cluster = realm.state.cluster();
-    let authority = &cluster
-        .ok_or_else(|| ApiError::Unavailable("There is no cluster to join yet.".to_owned()))?
-        .authority;
+    let cluster = cluster.ok_or_else(|| ApiError::Unavailable("There is no cluster to join yet.".to_owned()))?;
+    naming(realm, &cluster.authority.certificate)
+}
+
+/// The token of this request, by which to recognise the authority of this certificate.
+fn naming(realm: &Realm<'_>, authority: &[u8]) -> Result<String, ApiError> {
     let secret = auth::secret_of(PREFIX, &realm.secret_bits()?);
-    let digest = auth::hash(&authority.certificate);
+    let digest = auth::hash(authority);
     Ok(digest
         .iter()
         .fold(format!("{secret}_"), |text, byte| text + &format!("{byte:02x}")))
@@ -81,7 +84,10 @@ impl Create for JoinTokens {
     }
 
     fn reveal(realm: &Realm<'_>, made: &JoinToken) -> Result<Option<(&'static str, String)>, ApiError> {
-        let token = token(realm)?;
-        Ok((auth::hash(token.as_bytes()) == made.hash).then_some(("token", token)))
+        // The next authority may have begun to sign since it was made.
+        let before = realm.state.authority_under_way().map(|it| naming(realm, it.other()));
+        let mut tokens = [Some(token(realm)), before].into_iter().flatten();
+        let token = tokens.find(|it| it.as_ref().is_ok_and(|it| auth::hash(it.as_bytes()) == made.hash));
+        Ok(token.transpose()?.map(|it| ("token", it)))
     }
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::call::Call;
 use super::handlers::{create, delete, list_all, retrieve, reveal_secret, roll_back, update};
 use super::paths::Endpoint;
-use super::{backup, keyring};
+use super::{authority, backup, keyring};
 use crate::answer::Answer;
 use crate::auth::login;
 use crate::errors::ApiError;
@@ -65,6 +65,9 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
         )),
         Endpoint::Backup => backup::answer(call, body).await,
         Endpoint::ClusterHealth => health(call).await,
+        Endpoint::ClusterAuthority => authority::show(call).await,
+        Endpoint::ClusterAuthorityRotate => authority::rotate(call).await,
+        Endpoint::ClusterLeader => authority::transfer(call, body).await,
         Endpoint::JoinTokens => collection::<JoinTokens>(call, body).await,
         Endpoint::Keyring => keyring::show(call).await,
         Endpoint::KeyringRotate => keyring::rotate(call).await,

@@ -91,7 +91,12 @@ pub(super) async fn passphrase_in(
     Ok(values.text("passphrase").map(Zeroizing::new).ok_or_else(missing)?)
 }
 
-async fn sent(call: &Call<'_>, table: &'static [Field<()>], body: &mut Incoming) -> Result<Values, ApiError> {
+/// What is sent, by a table.
+pub(super) async fn sent(
+    call: &Call<'_>,
+    table: &'static [Field<()>],
+    body: &mut Incoming,
+) -> Result<Values, ApiError> {
     let (body, _) = body.json(&call.parts.headers).await?;
     let checked = check(table.iter().map(|it| &it.spec), &body, Mode::Create, &call.realm())?;
     if checked.errors.is_empty() {

@@ -6,8 +6,8 @@ use crate::resource::Resource;
 use crate::resources::keyring::{LOCK, PASSPHRASE, SEALED_BY, VIEW};
 use crate::resources::{
     ApiKeys, ConfigItems, Configs, Deployments, Domains, Events, JoinTokens, Nodes, Projects, Replicas, Routes,
-    SecretItems, Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster,
-    health, rollback,
+    SecretItems, Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, authority,
+    cluster, health, rollback,
 };
 use crate::router::paths::Endpoint;
 
@@ -89,6 +89,9 @@ pub fn about(endpoint: Endpoint) -> About {
         Endpoint::Node => ("Cluster", "Node", Object(table::<Nodes>())),
         Endpoint::Cluster => ("Cluster", "Cluster", Single(Table::of(cluster::FIELDS))),
         Endpoint::Backup => ("Cluster", "Backup", File(Table::of(SEALED_BY))),
+        Endpoint::ClusterAuthority => ("Cluster", "Authority", Single(Table::of(authority::VIEW))),
+        Endpoint::ClusterAuthorityRotate => ("Cluster", "Authority", Action(Table::of::<()>(&[]), 202)),
+        Endpoint::ClusterLeader => ("Cluster", "Cluster", Action(Table::of(cluster::LEADER), 200)),
         Endpoint::ClusterHealth => ("Cluster", "ClusterHealth", Single(Table::of(health::FIELDS))),
         Endpoint::JoinTokens => {
             let token = "The token itself, shown only now.";

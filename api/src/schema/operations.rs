@@ -177,7 +177,10 @@ fn responses(path: &Path, method: &str, about: &About) -> Out {
     if reads_body {
         ["408", "413", "415"].into_iter().for_each(&mut add);
     }
-    if path.endpoint == Endpoint::KeyringRotate {
+    if matches!(
+        path.endpoint,
+        Endpoint::KeyringRotate | Endpoint::ClusterAuthorityRotate | Endpoint::ClusterLeader
+    ) {
         add("409");
     }
     if matches!(method, "PATCH" | "DELETE") {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::{
     ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, Readiness, Said, SealError, Sealer, SubmitError,
-    Submitted, Unavailable,
+    Submitted, TransferFault, Unavailable,
 };
 use async_trait::async_trait;
 use model::{
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::authority::FakeAuthorities;
 use crate::backup::FakeBackups;
 use crate::keyring::FakeKeyrings;
 
@@ -34,6 +35,7 @@ pub enum Weather {
 
 pub struct FakeControlPlane {
     pub keyrings: FakeKeyrings,
+    pub authorities: FakeAuthorities,
     pub backups: FakeBackups,
     state: watch::Sender<State>,
     clock: AtomicU64,
@@ -44,6 +46,7 @@ impl FakeControlPlane {
     pub fn new() -> Self {
         Self {
             keyrings: FakeKeyrings::default(),
+            authorities: FakeAuthorities::default(),
             backups: FakeBackups::default(),
             state: watch::Sender::new(State::default()),
             clock: AtomicU64::new(1_728_986_400_000_000),
@@ -176,6 +179,13 @@ impl ControlPlane for FakeControlPlane {
         }
     }
 
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> Result<NodeId, TransferFault> {
+        match to {
+            Some(id) => Err(TransferFault::Refused(format!("node {id} has no vote"))),
+            None => Ok(NodeId(1)),
+        }
+    }
+
     fn readiness(&self) -> Readiness {
         match self.weather() {
             Weather::Fine | Weather::Fog => Readiness::Ready,
@@ -185,6 +195,10 @@ impl ControlPlane for FakeControlPlane {
 
     fn keyrings(&self) -> Option<&dyn api::Keyrings> {
         Some(&self.keyrings)
+    }
+
+    fn authorities(&self) -> Option<&dyn api::Authorities> {
+        Some(&self.authorities)
     }
 
     fn backups(&self) -> Option<&dyn api::Backups> {

@@ -4,6 +4,7 @@
 #[macro_use]
 mod every_case;
 
+mod authority;
 mod backup;
 mod bodies;
 mod cluster;
@@ -23,7 +24,6 @@ mod rollback;
 mod sealing;
 mod secrets;
 mod sessions;
-mod settings;
 mod standing;
 mod target;
 mod throttling;

@@ -30,8 +30,8 @@ impl Command {
     #[must_use]
     pub fn level(&self) -> u32 {
         match self {
+            Self::RotateAuthority { .. } | Self::SignByNextAuthority(_) | Self::RetireAuthority(_) => 3,
             Self::SetVoting(..) | Self::Refound { .. } => 2,
-            Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) => 3,
             _ => LOWEST,
         }
     }

@@ -4,8 +4,8 @@ use super::Context;
 use super::rollout::actor_name;
 use super::service::kind;
 use crate::{
-    AccountId, Actor, Change, Command, Deployment, DeploymentStatus, Event, EventId, Key, Kind, Node, NodeId, Resource,
-    State, Verb, Voting,
+    AccountId, Actor, Change, ClusterId, Command, Deployment, DeploymentStatus, Event, EventId, Key, Kind, Node,
+    NodeId, Resource, State, Verb, Voting,
 };
 
 /// Events of reads of secrets, and as many others, are kept.
@@ -71,7 +71,19 @@ fn told(cx: &Context<'_>, change: &Change) -> Option<Told> {
         Change::Delete(Key::NodeVoting(id)) if matches!(cx.envelope.submission.command, Command::SetVoting(..)) => {
             voting(cx.state, *id, Voting::Auto)
         }
+        Change::Delete(Key::AuthorityRotation(id)) => Some(authority(Verb::Rotated, *id)),
         Change::Delete(key) => deleted(cx.state, *key),
+    }
+}
+
+fn authority(verb: Verb, cluster: ClusterId) -> Told {
+    Told {
+        subject: Kind::Authority,
+        verb,
+        object: cluster.to_string(),
+        name: "certificate authority".to_owned(),
+        account: None,
+        note: String::new(),
     }
 }
 
@@ -92,6 +104,10 @@ fn put(cx: &Context<'_>, resource: &Resource) -> Option<Told> {
         Resource::Deployment(it) => return deployment(state, it),
         Resource::Node(it) => return node(state, it),
         Resource::NodeVoting(it) => return voting(state, it.id, it.voting),
+        Resource::AuthorityRotation(it) => {
+            let began = state.authority_under_way().is_none();
+            return began.then(|| authority(Verb::Started, it.id));
+        }
         Resource::SecretItem(it) if matches!(cx.envelope.submission.command, Command::RecordSecretRead(_)) => {
             return Some(Told {
                 verb: Verb::Accessed,
@@ -209,8 +225,7 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::Quota(_)
         | Key::Event(_)
         | Key::NodeVoting(_)
-        | Key::ServiceSettings(_)
-        | Key::DeploymentSettings(_) => return None,
+        | Key::AuthorityRotation(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -259,9 +274,7 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         | Resource::Quota(_)
         | Resource::Event(_)
         | Resource::NodeVoting(_)
-        // The service that they are of is put with them.
-        | Resource::ServiceSettings(_)
-        | Resource::DeploymentSettings(_) => return None,
+        | Resource::AuthorityRotation(_) => return None,
     })
 }
 

@@ -1,13 +1,18 @@
 //! Which keys the cluster uses. The keys themselves never come here.
 
 use super::{Context, Decision, secret};
-use crate::{Authority, Change, Cluster, KeyVersion, KeyringState, Kind, Rejection, Sealed, SealedAt, SecretValue};
+use crate::{
+    Authority, AuthorityStep, Change, Cluster, KeyVersion, KeyringState, Kind, Rejection, Sealed, SealedAt, SecretValue,
+};
 use uuid::Uuid;
 
 pub(super) fn rotate(cx: &Context<'_>, to: KeyVersion) -> Result<Decision, Rejection> {
     cx.require_admin()?;
     let cluster = cluster(cx)?;
-    if to.0 != cluster.keyring.current.0 + 1 {
+    // An announced authority has its key under the current one, and would keep that from being retired.
+    let rotation = cx.state.authority_under_way().map(|it| &it.step);
+    let is_announced = matches!(rotation, Some(AuthorityStep::Announced(_)));
+    if to.0 != cluster.keyring.current.0 + 1 || is_announced {
         return Err(Rejection::Stale);
     }
     Ok(with(

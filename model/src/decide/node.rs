@@ -164,17 +164,18 @@ fn check_token(cx: &Context<'_>, token_hash: Option<[u8; 32]>) -> Result<(), Rej
 
 fn check_conflicts(cx: &Context<'_>, draft: &NodeDraft, own: Option<NodeId>) -> Result<(), Rejection> {
     let others = || cx.state.nodes().filter(|it| Some(it.id) != own);
-    let conflict = |what: String, node: &Node| {
+    let conflict = |what: String, flag: &str, node: &Node| {
+        let Node { name, id, .. } = node;
         Err(Rejection::NodeConflict(format!(
-            "{what} belongs to node {} (id {}) of this cluster",
-            node.name, node.id
+            "{what} belongs to node {name} (id {id}) of this cluster: give this one another with {flag}; or, if it is that \
+             node and has lost its disk, take it out first with `goblins node remove {name}`, and let it join as a new one"
         )))
     };
     if let Some(node) = others().find(|it| it.name == draft.name) {
-        return conflict(format!("the node name {:?}", draft.name), node);
+        return conflict(format!("the node name {:?}", draft.name), "--node-name", node);
     }
     if let Some(node) = others().find(|it| it.peer_addr == draft.peer_addr) {
-        return conflict(format!("the peer address {}", draft.peer_addr), node);
+        return conflict(format!("the peer address {}", draft.peer_addr), "--peer-addr", node);
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Every command: what it changes, what refuses it, and that the state it leads to is the same for everybody.
 
 mod accounts;
+mod authority;
 mod conditions;
 mod configs;
 mod keys;
 mod properties;
 mod services;
-mod settings;
 mod voting;
 
 use std::net::SocketAddr;

@@ -5,11 +5,10 @@ use imbl::{OrdMap, OrdSet};
 
 use super::group::Group;
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Config, ConfigId, ConfigItem, ConfigItemId, Deployment, DeploymentId,
-    DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId, NodeVoting,
-    Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret, SecretId,
-    SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings, Session,
-    SessionId, Timestamp, Verb,
+    Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
+    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId, NodeVoting, Operation,
+    OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem,
+    SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, Session, SessionId, Timestamp, Verb,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -159,8 +158,7 @@ indexed! {
     }
     Quota(it) by () => {}
     NodeVoting(it) by () => {}
-    ServiceSettings(it) by () => {}
-    DeploymentSettings(it) by () => {}
+    AuthorityRotation(it) by () => {}
 }
 
 impl Indexed for Service {

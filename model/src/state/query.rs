@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::{Members, State};
 use crate::{
-    Account, AccountId, ApiKey, ApiKeyId, Cluster, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, KeyVersion, Node,
-    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Revision,
+    Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
+    ConfigItemId, Deployment, DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, KeyVersion,
+    Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Revision,
     Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId,
-    ServiceKind, ServiceSettings, Session, SessionId, Timestamp, Voting,
+    ServiceKind, Session, SessionId, Timestamp, Voting,
 };
 
 /// The second halves of all pairs that begin with `first`, in order.
@@ -59,8 +59,7 @@ tables! {
     quota quotas QuotaId => Quota,
     event events EventId => Event,
     node_voting node_votings NodeId => NodeVoting,
-    service_settings service_settings_records ServiceId => ServiceSettings,
-    deployment_settings deployment_settings_records DeploymentId => DeploymentSettings,
+    authority_rotation authority_rotations ClusterId => AuthorityRotation,
 }
 
 /// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
@@ -159,8 +158,7 @@ impl State {
             | Key::Quota(_)
             | Key::Event(_)
             | Key::NodeVoting(_)
-            | Key::ServiceSettings(_)
-            | Key::DeploymentSettings(_) => None,
+            | Key::AuthorityRotation(_) => None,
         }
     }
 
@@ -205,6 +203,12 @@ impl State {
     #[must_use]
     pub fn node_by_name(&self, name: &str) -> Option<&Node> {
         self.node(*self.index.node_by_name.get(name)?)
+    }
+
+    /// The rotation of the certificate authority that is under way.
+    #[must_use]
+    pub fn authority_under_way(&self) -> Option<&AuthorityRotation> {
+        self.authority_rotations().next()
     }
 
     /// What is wanted of a node's vote.

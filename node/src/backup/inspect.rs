@@ -79,7 +79,6 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::Session(_)
         | Resource::Quota(_)
         | Resource::NodeVoting(_)
-        | Resource::ServiceSettings(_)
-        | Resource::DeploymentSettings(_) => "other",
+        | Resource::AuthorityRotation(_) => "other",
     }
 }

@@ -71,7 +71,7 @@ impl Core {
         }
         let metrics = self.metrics();
         let voters = metrics.membership_config.voter_ids();
-        let others = voters.filter(|id| *id != self.node.0 && self.is_alive(NodeId(*id)));
+        let others = voters.filter(|id| *id != self.node.0 && self.is_alive(NodeId(*id)) && !self.is_full(NodeId(*id)));
         match others.max_by_key(|id| matched(&metrics, *id)) {
             Some(successor) => Some(self.hand_over_to(NodeId(successor)).await),
             None => Some(Err(TransferError::Refused("no other voter is up".to_owned()))),
@@ -131,6 +131,12 @@ impl Core {
                 return false;
             }
         }
+    }
+
+    /// Whether the disk of a node is full, if this node leads.
+    fn is_full(&self, node: NodeId) -> bool {
+        let leases = self.leases.read();
+        leases.is_some_and(|it| it.by_node.get(&node).is_some_and(|it| it.full))
     }
 
     /// Whether a node has been heard of just now, if this node leads.

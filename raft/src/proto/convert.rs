@@ -242,9 +242,12 @@ impl TryFrom<wire::VoteReply> for VoteResponse {
 }
 
 impl wire::SnapshotStart {
-    pub(crate) fn new(route: wire::Route, vote: &Vote, meta: &SnapshotMeta) -> Self {
+    /// `checksum` names the file; what is before `offset` is not sent.
+    pub(crate) fn new(route: wire::Route, vote: &Vote, meta: &SnapshotMeta, (checksum, offset): (&[u8], u64)) -> Self {
         Self {
             route: Some(route),
+            checksum: bytes::Bytes::copy_from_slice(checksum),
+            offset,
             vote: Some(vote.into()),
             last_log_id: meta.last_log_id.as_ref().map(Into::into),
             membership: Some((&meta.last_membership).into()),

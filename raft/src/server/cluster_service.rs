@@ -15,7 +15,7 @@ use crate::cluster::Core;
 use crate::propose::Proposed;
 use crate::proto;
 use crate::proto::cluster_server::Cluster;
-use crate::{TransferError, error};
+use crate::{Lease, TransferError, error};
 
 /// Messages with answers that may wait for a slow connection.
 const ANSWERS_AHEAD: usize = 4;
@@ -98,7 +98,12 @@ impl Cluster for ClusterService {
         let caller = request.extensions().get().copied();
         let request = request.into_inner();
         let source = self.core.links.check(request.route.as_ref(), caller)?;
-        let result = if self.core.leases.renew(source, uuid(&request.boot)?, Instant::now()) {
+        let lease = Lease {
+            renewed: Instant::now(),
+            boot: uuid(&request.boot)?,
+            full: request.full,
+        };
+        let result = if self.core.leases.renew(source, lease) {
             Wire::Renewed(proto::Blank {})
         } else {
             Wire::NotLeader(proto::NotLeader {

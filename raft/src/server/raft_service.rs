@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::{Stream, StreamExt};
 use openraft::base::BoxStream;
 use openraft::raft::{TransferLeaderError, TransferLeaderRequest};
+use storage::Checksum;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Caller;
@@ -91,8 +92,14 @@ impl Raft for RaftService {
             return Err(Status::invalid_argument("a snapshot must begin with what it is"));
         };
         self.core.links.check(start.route.as_ref(), caller)?;
+        // An older sender does not name what it sends.
+        let checksum = Checksum::try_from(&start.checksum[..]).ok();
+        let mut staged = match &checksum {
+            Some(checksum) => self.core.snapshots.resume(checksum, start.offset),
+            None => self.core.snapshots.stage(),
+        }
+        .map_err(disk)?;
         let (vote, meta) = start.parts().map_err(malformed)?;
-        let mut staged = self.core.snapshots.stage().map_err(disk)?;
         while let Some(chunk) = chunks.message().await? {
             let Some(Part::Data(data)) = chunk.part else {
                 return Err(Status::invalid_argument("a snapshot has only one beginning"));
@@ -102,7 +109,7 @@ impl Raft for RaftService {
         // A transfer that went wrong is the sender's to repeat; once it is given to the state machine, an error there
         // would end this node.
         let snapshots = self.core.snapshots.clone();
-        let check = move || snapshots.read(staged.path()).map(|_| staged);
+        let check = move || snapshots.verify(staged).map(|(staged, _)| staged);
         let staged = tokio::task::spawn_blocking(check)
             .await
             .map_err(|it| Status::internal(it.to_string()))?;
@@ -121,6 +128,19 @@ impl Raft for RaftService {
         Ok(Response::new(proto::SnapshotReply {
             vote: Some((&reply.vote).into()),
         }))
+    }
+
+    async fn snapshot_have(
+        &self,
+        request: Request<proto::SnapshotHaveRequest>,
+    ) -> Result<Response<proto::SnapshotHaveReply>, Status> {
+        let caller = request.extensions().get().copied();
+        let request = request.into_inner();
+        self.core.links.check(request.route.as_ref(), caller)?;
+        let checksum = Checksum::try_from(&request.checksum[..]);
+        let checksum = checksum.map_err(|_| malformed(proto::Malformed("checksum")))?;
+        let bytes = self.core.snapshots.have(&checksum);
+        Ok(Response::new(proto::SnapshotHaveReply { bytes }))
     }
 
     async fn transfer_leader(
@@ -172,6 +192,12 @@ fn accepted(
     let checked = incoming.map(move |request| {
         let request = request?;
         core.links.check(request.route.as_ref(), caller)?;
+        // What does not fit is left to the leader, which comes again: a write that fails would end this node.
+        if !request.entries.is_empty()
+            && let Err(full) = core.room.check_exhausted()
+        {
+            return Err(Status::resource_exhausted(full.to_string()));
+        }
         AppendRequest::try_from(request).map_err(malformed)
     });
     checked.scan(failure, |failure, request| {

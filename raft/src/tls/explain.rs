@@ -35,7 +35,8 @@ fn certificate(error: &CertificateError) -> String {
             at(now.as_secs())
         ),
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate is not from this cluster's authority: it belongs to another cluster, or is not a node"
+            "its certificate is not from this cluster's authority: it belongs to another cluster, is not a node, or was \
+             removed before the authority was rotated and has to join anew with an empty data folder"
                 .to_owned()
         }
         CertificateError::NotValidForNameContext { expected, presented } => format!(
@@ -53,7 +54,10 @@ fn refused(alert: AlertDescription) -> String {
         AlertDescription::CertificateExpired => {
             "by its clock this node's certificate has ended or not begun: compare both clocks"
         }
-        AlertDescription::UnknownCA | AlertDescription::DecryptError => "it belongs to another cluster",
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => {
+            "it belongs to another cluster, or this node was removed from this one before its certificate authority was \
+             rotated: then empty its data folder and join anew"
+        }
         AlertDescription::InternalError => "it has no certificate of its own yet",
         _ => "its log says why",
     };

@@ -20,7 +20,7 @@ use crate::identity::{self, Certified};
 #[derive(Debug, Error)]
 #[error(
     "it is not the cluster that the token was made for (its authority is another one), so nothing was sent to it: check \
-     the address and the token"
+     the address and the token; if the authority was rotated since (`goblins ca status`), make a new token"
 )]
 struct OtherCluster;
 
@@ -48,7 +48,8 @@ pub(crate) fn checked(credentials: &Credentials, digest: [u8; 32], now: UnixTime
         digest,
         provider: provider(),
     };
-    verifier.verify(&credentials.certificate, &credentials.authorities, now)?;
+    let (certificate, others) = (&credentials.certificate, &credentials.chain()[1..]);
+    verifier.verify(certificate, others, now)?;
     identity::read(&credentials.certificate).map_err(|it| CertificateError::Other(OtherError(Arc::new(it))).into())
 }
 
@@ -71,7 +72,8 @@ impl Pinned {
         roots.add(authority.clone().into_owned())?;
         let algorithms = self.provider.signature_verification_algorithms.all;
         let end_entity = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(&end_entity, &roots, &[], now, algorithms)
+        // The authority itself has signed it, or, during a rotation, has signed the one that did.
+        verify_server_cert_signed_by_trust_anchor(&end_entity, &roots, others, now, algorithms)
     }
 }
 

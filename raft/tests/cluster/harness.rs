@@ -4,7 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use model::{AccountId, Actor, ByteCount, Capacity, Command, Millicores, NodeDraft, ProjectDraft, Timestamp};
+use model::{
+    AccountId, Actor, ByteCount, Capacity, Command, Millicores, NodeDraft, ProjectDraft, Timestamp, leveled_version,
+};
 use raft::{Cluster, Config, Start, StartError, Timing};
 use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
@@ -19,6 +21,8 @@ pub struct Cast {
 struct Seat {
     folder: TempDir,
     peer: SocketAddr,
+    /// What others are told, if that is not where it listens.
+    front: Option<SocketAddr>,
     boot: Uuid,
     cluster: Option<Cluster>,
 }
@@ -53,11 +57,21 @@ impl Cast {
 
     /// Starts one more node.
     pub async fn start(&mut self, start: Start) -> Result<Cluster, StartError> {
+        self.start_behind(start, free_port(), None).await
+    }
+
+    /// Starts one more node that listens there, and is reached by others through `front`.
+    pub async fn start_behind(
+        &mut self,
+        start: Start,
+        peer: SocketAddr,
+        front: Option<SocketAddr>,
+    ) -> Result<Cluster, StartError> {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let peer = free_port();
         let seat = Seat {
             folder,
             peer,
+            front,
             boot: Uuid::now_v7(),
             cluster: None,
         };
@@ -75,6 +89,7 @@ impl Cast {
         self.nodes.push(Seat {
             folder: tempfile::tempdir().expect("a folder for the test"),
             peer: free_port(),
+            front: None,
             boot: Uuid::now_v7(),
             cluster: None,
         });
@@ -121,11 +136,11 @@ impl Cast {
         let name = format!("node-{}", index + 1);
         let draft = NodeDraft {
             name,
-            peer_addr: seat.peer,
+            peer_addr: seat.front.unwrap_or(seat.peer),
             api_addr: seat.peer,
             http_addr: seat.peer,
             runs_agent: true,
-            version: "test".to_owned(),
+            version: leveled_version("test"),
             boot: seat.boot,
             capacity: Capacity {
                 cpu: Millicores(2_000),
@@ -191,7 +206,7 @@ pub async fn eventually(what: &str, is_true: impl Fn() -> bool) {
     }
 }
 
-fn free_port() -> SocketAddr {
+pub fn free_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it has an address")
 }

@@ -4,6 +4,8 @@ mod certificates;
 mod harness;
 mod membership;
 mod restore;
+mod rotation;
+mod snapshot;
 
 use std::time::Duration;
 

@@ -20,6 +20,8 @@ pub(super) struct Facts {
     pub(super) voters: usize,
     /// Whether the cluster key is being rotated.
     pub(super) is_rotating: bool,
+    /// Whether the certificate authority is.
+    pub(super) is_certifying: bool,
     /// All nodes.
     pub(super) members: Vec<Member>,
 }
@@ -160,6 +162,13 @@ pub(super) fn assess(facts: &Facts) -> Verdict {
             is_problem: false,
             text: "the cluster key is being rotated".to_owned(),
             remedy: "nothing; `goblins keyring status` tells how far it is".to_owned(),
+        });
+    }
+    if facts.is_certifying {
+        findings.push(Finding {
+            is_problem: false,
+            text: "the certificate authority is being rotated".to_owned(),
+            remedy: "nothing, unless `goblins ca status` names a node that it waits for".to_owned(),
         });
     }
     let is_degraded = survives < should_survive || findings.iter().any(|it| it.is_problem);

@@ -23,7 +23,7 @@ use crate::read::Rounds;
 use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
-use crate::{Config, Leadership, StartError, Timing, autopilot, heartbeat, renewal, server};
+use crate::{Config, Leadership, StartError, Timing, autopilot, heartbeat, renewal, rotation, server};
 
 /// Whole snapshots pass in this time, or are begun again.
 const SNAPSHOT_MILLIS: u64 = 120_000;
@@ -112,6 +112,7 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
         failing.send_replace(Some(expelled.links.farewell()));
     }));
     until_stopped(boxed(renewal::run(core.clone())));
+    until_stopped(boxed(rotation::run(core.clone())));
     until_stopped(boxed(watch_room(core.clone())));
     until_stopped(boxed(heartbeat::run(core.clone())));
     until_stopped(boxed(autopilot::run(core.clone())));

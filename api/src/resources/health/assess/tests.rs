@@ -20,6 +20,7 @@ fn facts(nodes: u64, votes: u64) -> Facts {
         asked: "n1".to_owned(),
         voters: usize::try_from(votes).expect("small"),
         is_rotating: false,
+        is_certifying: false,
         members: members.collect(),
     }
 }
@@ -76,11 +77,12 @@ fn full_disks_locked_keyrings_and_laggards_are_problems_and_mixed_versions_are_n
     let mut mixed = facts(3, 3);
     mixed.members[1].version = Some("2".to_owned());
     mixed.is_rotating = true;
+    mixed.is_certifying = true;
     mixed.members[2].keys_behind = true;
     let verdict = assess(&mixed);
     assert_eq!(
         (verdict.status, verdict.findings.len()),
-        (Status::Healthy, 2),
+        (Status::Healthy, 3),
         "{verdict:?}"
     );
     let mut ill = facts(3, 3);
