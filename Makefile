@@ -23,6 +23,10 @@ deps: ## Installs by apt what is missing (needs root only then)
 build: deps ## Builds the daemon and the harness
 	$(CARGO) build --locked -p node -p chaos
 
+.PHONY: build-previous
+build-previous: deps ## Builds the daemon of the release before this one, to test upgrades from it
+	@CARGO=$(CARGO) scripts/previous
+
 .PHONY: demo
 demo: build ## Three hosts, a real service, a lost host; leaves the cluster running (needs root)
 	@$(BIN)/chaos demo
@@ -45,7 +49,7 @@ lint: deps ## Formatting, clippy, conventions, licences
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: test
-test: lint build ## Everything: lint, unit, contract, property and system tests (system tests need root)
+test: lint build-previous build ## Everything: lint, unit, contract, property and system tests (system tests need root)
 	@scripts/test
 
 .PHONY: bench

@@ -74,6 +74,8 @@ pub struct Options {
     pub flags: Vec<String>,
     /// Variables of the daemon on each host.
     pub environment: BTreeMap<u8, Vec<(String, String)>>,
+    /// The daemon of each host that does not run the one under test.
+    pub programs: BTreeMap<u8, PathBuf>,
 }
 
 /// One daemon a host. Dropping it stops nothing: the lab ends its hosts' processes.
@@ -125,7 +127,11 @@ impl Cluster {
     pub fn launch(&mut self, lab: &Lab, host: u8) -> Result<&HostProcess, ClusterError> {
         let address = lab.address(host);
         let disk = lab.disk(host);
-        let mut program = Program::new(paths::goblins()?, self.log(host)).args(["server"]);
+        let goblins = match self.options.programs.get(&host) {
+            Some(other) => other.clone(),
+            None => paths::goblins()?,
+        };
+        let mut program = Program::new(goblins, self.log(host)).args(["server"]);
         program = program.args(["--data-dir".as_ref(), disk.join("data").as_os_str()]);
         program = program.args(["--node-name", &node_name(host), "--api-rate-limit", "off"]);
         for (flag, port) in [
@@ -161,6 +167,14 @@ impl Cluster {
         let daemon = lab.spawn(host, &program)?;
         self.daemons.insert(host, daemon);
         self.daemon(host)
+    }
+
+    /// What the host is to run from its next start on; `None` is the daemon under test.
+    pub fn install(&mut self, host: u8, other: Option<PathBuf>) {
+        match other {
+            Some(path) => self.options.programs.insert(host, path),
+            None => self.options.programs.remove(&host),
+        };
     }
 
     /// Waits until the node on `host` serves linearizable reads.

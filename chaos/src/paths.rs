@@ -14,11 +14,32 @@ pub struct NotBuilt {
     searched: PathBuf,
 }
 
+/// The daemon of the release before was not built.
+#[derive(Debug, Error)]
+#[error("no daemon of the release before at {}: build it with `scripts/previous` (`make build-previous`)", .0.display())]
+pub struct NoPrevious(PathBuf);
+
 /// The `goblins` program under test: `$GOBLINS_BIN`, or the one cargo built beside this program.
 pub fn goblins() -> Result<PathBuf, NotBuilt> {
     match env::var_os("GOBLINS_BIN") {
         Some(path) => Ok(path.into()),
         None => sibling("goblins", "node"),
+    }
+}
+
+/// The commit of the release before this one.
+const PREVIOUS: &str = include_str!("../previous-version");
+
+/// The `goblins` program of the release before: `$GOBLINS_PREVIOUS`, or the one that `scripts/previous` has built.
+pub fn previous() -> Result<PathBuf, NoPrevious> {
+    let path = match env::var_os("GOBLINS_PREVIOUS") {
+        Some(path) => path.into(),
+        None => cache().join("previous").join(PREVIOUS.trim()).join("goblins"),
+    };
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(NoPrevious(path))
     }
 }
 

@@ -135,7 +135,6 @@ impl Carrier {
             replica,
             service_name,
             deployment: Some(deployment),
-            settings,
             secrets,
         }) = assignment
         else {
@@ -161,7 +160,6 @@ impl Carrier {
             deployment: deployment.id,
             version: deployment.version,
             spec: deployment.spec,
-            settings,
             config: deployment.config_snapshot,
             secrets,
             restarts,

@@ -3,13 +3,16 @@
 mod backup;
 mod bad_flags;
 mod bad_input;
+mod bad_members;
 mod common;
 mod deploys;
 mod faults;
 mod fixture;
+mod full_disk;
 mod hosting;
 mod lab;
 mod main_job;
 mod recover;
 mod secrets;
 mod tunnels;
+mod upgrade;
