@@ -20,8 +20,8 @@ pub(crate) use self::stop::Hold;
 use self::stop::Lifeline;
 pub use self::transfer::TransferError;
 use crate::{
-    Authorities, AuthorityFault, Config, Leadership, Lease, Leases, Look, PeerTls, StartError, Status, SubmitError,
-    Submitted, Unavailable, Watch,
+    Authorities, AuthorityFault, Config, Ground, Leadership, Lease, Leases, Look, PeerTls, StartError, Status,
+    SubmitError, Submitted, Unavailable, Watch,
 };
 
 /// A running node of the cluster. Cloning is cheap; every clone is the same node. Dropping it does not stop the node,
@@ -37,6 +37,12 @@ impl Cluster {
     /// part: founded, let in, or caught up with what it knew before (the latter for at most `timing.recovery`).
     pub async fn start(config: Config) -> Result<Self, StartError> {
         start::start(config).await
+    }
+
+    /// Starts a node on another ground than this host, on the runtime that this is called on. That must live for as long as the
+    /// node; dropped before, it ends the node as a crash would.
+    pub async fn start_on(ground: Ground, config: Config) -> Result<Self, StartError> {
+        start::begin(ground, config).await
     }
 
     /// Proposes a command under a new operation id, and tries for at most `timing.submit`. Returns once a majority has

@@ -1,6 +1,7 @@
 //! How a new node gets in: it recognises the cluster by the digest in its token before it shows the token, and gets a
 //! certificate and the keys over the connection on which it did.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use crate::cluster::Core;
 use crate::credentials::{Credentials, NewKey};
+use crate::ground::Wires;
 use crate::join_token::{self, JoinToken};
 use crate::proto::admission_client::AdmissionClient;
 use crate::proto::join_reply::Result as Wire;
@@ -42,7 +44,12 @@ pub(crate) struct Admission {
 }
 
 /// Asks the cluster at `addr` to let this node in.
-pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<Admission, StartError> {
+pub(crate) async fn ask(
+    wires: &Arc<dyn Wires>,
+    addr: &str,
+    token: &str,
+    draft: &NodeDraft,
+) -> Result<Admission, StartError> {
     let failed = |reason: String| StartError::JoinFailed {
         addr: addr.to_owned(),
         reason,
@@ -57,7 +64,7 @@ pub(crate) async fn ask(addr: &str, token: &str, draft: &NodeDraft) -> Result<Ad
         key_request: Bytes::copy_from_slice(key.request()),
     };
     let config = tls::pinned(token.authority).map_err(StartError::Setup)?;
-    let link = Link::new(addr, Whom::Anybody(config));
+    let link = Link::new(addr, Whom::Anybody(config), wires.clone());
     let (settled, deadline) = (Instant::now() + SETTLED, Instant::now() + LIMIT);
     let reply = loop {
         let reason = match attempt(&link, request.clone()).await {

@@ -11,11 +11,13 @@
 
 mod authority;
 mod autopilot;
+mod blocking;
 mod cluster;
 mod config;
 mod credentials;
 mod error;
 mod forward;
+mod ground;
 mod heartbeat;
 mod identity;
 mod join;
@@ -49,6 +51,7 @@ pub use cluster::{Cluster, TransferError};
 pub use config::{Config, Start, Timing};
 pub use credentials::CredentialsError;
 pub use error::{StartError, SubmitError, Unavailable};
+pub use ground::{Disks, Ground, Incoming, LogDisk, Opened, StateDisk, Stream, Wire, Wires};
 pub use identity::NoIdentity;
 pub use join_token::is_join_token;
 pub use leadership::Leadership;

@@ -13,13 +13,14 @@ use storage::StorageError;
 use tokio::sync::oneshot;
 
 use crate::cluster::Hold;
+use crate::ground::LogDisk;
 use crate::stored;
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 
 /// The raft log of this node; clones are readers of the same log.
 #[derive(Clone)]
 pub(crate) struct RaftLog {
-    store: Arc<storage::LogStore>,
+    store: Arc<dyn LogDisk>,
     /// Whose log it is.
     node: u64,
     /// Whether a vote was cast since this node started.
@@ -29,7 +30,7 @@ pub(crate) struct RaftLog {
 }
 
 impl RaftLog {
-    pub(crate) fn new(node: u64, store: Arc<storage::LogStore>, hold: Hold) -> Self {
+    pub(crate) fn new(node: u64, store: Arc<dyn LogDisk>, hold: Hold) -> Self {
         Self {
             store,
             node,

@@ -3,7 +3,7 @@
 mod replies;
 
 use std::future::Future;
-use std::io::SeekFrom;
+use std::io::{Seek, SeekFrom};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -16,11 +16,10 @@ use openraft::raft::{
 };
 use openraft::{OptionalSend, RPCTypes};
 use storage::Checksum;
-use tokio::io::AsyncSeekExt;
-use tokio_util::io::ReaderStream;
 use tonic::transport::Channel;
 
 use self::replies::{Outstanding, replies};
+use crate::blocking;
 use crate::proto;
 use crate::proto::raft_client::RaftClient;
 use crate::state_machine::SnapshotData;
@@ -125,7 +124,7 @@ impl Network {
 
     /// A snapshot from where an earlier attempt to send it has broken off: its file from there on, its name, and where that
     /// is.
-    async fn resume(&self, file: std::fs::File) -> Result<(tokio::fs::File, Checksum, u64), RpcError> {
+    async fn resume(&self, mut file: std::fs::File) -> Result<(std::fs::File, Checksum, u64), RpcError> {
         let read = |it: std::io::Error| broken(&it);
         let checksum = storage::snapshot_checksum(&file).map_err(read)?;
         let request = proto::SnapshotHaveRequest {
@@ -142,8 +141,7 @@ impl Network {
                 answer => answer,
             }
         });
-        let mut file = tokio::fs::File::from_std(file);
-        let length = file.metadata().await.map_err(read)?.len();
+        let length = file.metadata().map_err(read)?.len();
         let offset = Some(have.await?.bytes).filter(|it| *it <= length).unwrap_or(0);
         if offset > 0 {
             tracing::info!(
@@ -153,7 +151,7 @@ impl Network {
                 "a snapshot goes on where its transfer broke off"
             );
         }
-        file.seek(SeekFrom::Start(offset)).await.map_err(read)?;
+        file.seek(SeekFrom::Start(offset)).map_err(read)?;
         Ok((file, checksum, offset))
     }
 
@@ -167,7 +165,7 @@ impl Network {
         let part = (&checksum[..], offset);
         let start = proto::SnapshotStart::new(self.links.route(self.target), &vote, &snapshot.meta, part);
         // A file that cannot be read on ends the stream too early, which the other end sees by the checksum.
-        let data = ReaderStream::with_capacity(file, CHUNK_BYTES);
+        let data = blocking::pieces(file, CHUNK_BYTES);
         let parts = data
             .take_while(|chunk| std::future::ready(chunk.is_ok()))
             .filter_map(|chunk| async { chunk.ok() });

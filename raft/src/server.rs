@@ -9,7 +9,6 @@ mod raft_service;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -20,6 +19,7 @@ pub use self::guard::Caller;
 use self::guard::GuardLayer;
 use self::raft_service::RaftService;
 use crate::cluster::Core;
+use crate::ground::Incoming;
 use crate::proto::admission_server::AdmissionServer;
 use crate::proto::cluster_server::ClusterServer;
 use crate::proto::raft_server::RaftServer;
@@ -32,7 +32,7 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 const STRANGER_BYTES_MAX: usize = 64 << 10;
 
 /// Serves peers until it is dropped.
-pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener, others: Option<Routes>) {
+pub(crate) async fn serve(core: Arc<Core>, listener: Box<dyn Incoming>, others: Option<Routes>) {
     let raft = RaftServer::new(RaftService::new(core.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);

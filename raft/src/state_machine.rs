@@ -9,10 +9,12 @@ use futures::StreamExt;
 use model::{Change, Envelope, Revision, State, Timestamp, entry_changes};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
-use storage::{Meta, Snapshots, StateStore};
+use storage::{Meta, Snapshots};
 
 pub(crate) use self::snapshot::{SnapshotBuilder, SnapshotData};
+use crate::blocking;
 use crate::cluster::Hold;
+use crate::ground::StateDisk;
 use crate::log_store::io_error;
 use crate::publish::Published;
 use crate::stored;
@@ -25,7 +27,7 @@ const CHUNK: usize = 256;
 
 /// Applies committed entries, one batch a chunk.
 pub(crate) struct StateMachine {
-    store: Arc<StateStore>,
+    store: Arc<dyn StateDisk>,
     snapshots: Arc<Snapshots>,
     published: Arc<Published>,
     state: State,
@@ -38,7 +40,7 @@ pub(crate) struct StateMachine {
 impl StateMachine {
     /// Loads what is on disk. Also returns what the rest of the node sees of it.
     pub(crate) fn load(
-        store: Arc<StateStore>,
+        store: Arc<dyn StateDisk>,
         snapshots: Arc<Snapshots>,
         watch_buffer: usize,
         hold: Hold,
@@ -123,8 +125,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 last = Some(entry.log_id.index);
             }
             let Some(last) = last else { continue };
-            let written = changed.iter().flat_map(|(_, changes)| changes);
-            self.store.apply(written, &self.meta()).map_err(io_error)?;
+            let mut written = changed.iter().flat_map(|(_, changes)| changes);
+            self.store.apply(&mut written, &self.meta()).map_err(io_error)?;
             // Seen by readers here before anybody is told that it is done.
             self.published.advance(self.state.clone(), last, changed);
             for (responder, reply) in replies {
@@ -146,8 +148,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> Result<(), io::Error> {
         let (store, snapshots) = (self.store.clone(), self.snapshots.clone());
-        let install = move || snapshot::install(&store, &snapshots, data);
-        let (header, state) = tokio::task::spawn_blocking(install).await.map_err(io::Error::other)??;
+        let install = move || snapshot::install(&*store, &snapshots, data);
+        let (header, state) = blocking::run(install).await??;
         let (applied, membership) = stored::read_applied(&header.meta.consensus)?;
         if applied != meta.last_log_id {
             let text = format!(

@@ -19,6 +19,7 @@ pub(crate) use self::complaints::Complaints;
 pub(crate) use self::dial::Whom;
 use self::epoch::Verdict;
 pub(crate) use self::incoming::{PeerInfo, accept, queue};
+use crate::ground::{self, Wires};
 use crate::proto::Route;
 use crate::server::Caller;
 use crate::tls::Tls;
@@ -51,14 +52,16 @@ pub(crate) enum Purpose {
 pub(crate) struct Link {
     address: String,
     whom: Whom,
+    wires: Arc<dyn Wires>,
     channel: Arc<Mutex<Option<Channel>>>,
 }
 
 impl Link {
-    pub(crate) fn new(address: &str, whom: Whom) -> Self {
+    pub(crate) fn new(address: &str, whom: Whom, wires: Arc<dyn Wires>) -> Self {
         Self {
             address: address.to_owned(),
             whom,
+            wires,
             channel: Arc::default(),
         }
     }
@@ -69,7 +72,7 @@ impl Link {
         if let Some(channel) = &*slot {
             return Ok(channel.clone());
         }
-        let channel = dial::channel(&self.address, self.whom.clone())?;
+        let channel = dial::channel(&self.address, self.whom.clone(), self.wires.clone())?;
         *slot = Some(channel.clone());
         Ok(channel)
     }
@@ -86,6 +89,7 @@ pub(crate) struct Links {
     cluster: ClusterId,
     node: NodeId,
     tls: Arc<Tls>,
+    wires: Arc<dyn Wires>,
     /// How often the cluster was founded anew after its majority was lost; nodes of other epochs are not listened to.
     epoch: u64,
     complaints: Arc<Complaints>,
@@ -105,6 +109,7 @@ impl Links {
             cluster,
             node,
             tls,
+            wires: ground::tcp(),
             epoch: 0,
             complaints: Arc::default(),
             removed: CancellationToken::new(),
@@ -117,6 +122,11 @@ impl Links {
     /// In this epoch of the cluster.
     pub(crate) fn in_epoch(self, epoch: u64) -> Self {
         Self { epoch, ..self }
+    }
+
+    /// Over another network than this host's.
+    pub(crate) fn over(self, wires: Arc<dyn Wires>) -> Self {
+        Self { wires, ..self }
     }
 
     /// Of which epoch this node is.
@@ -154,7 +164,7 @@ impl Links {
     pub(crate) fn to(&self, target: u64, address: &str, purpose: Purpose) -> Link {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         let whom = || Whom::Member(self.tls.clone(), NodeId(target), self.complaints.clone());
-        let fresh = || Link::new(address, whom());
+        let fresh = || Link::new(address, whom(), self.wires.clone());
         let link = links.entry((target, purpose)).or_insert_with(fresh);
         if link.address != address {
             *link = fresh();

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use model::{Actor, ClusterId, Command, Kind, NodeId, Rejection};
 use storage::{DataDir, Folder, Identity, KeyBundle};
-use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::Cluster;
 use crate::join::{self, Admission};
-use crate::{Config, Start, StartError, SubmitError};
+use crate::{Config, Ground, Start, StartError, SubmitError};
 
 /// Consensus has threads of its own, so that no other work of the daemon can delay a heartbeat.
 const THREADS: usize = 2;
@@ -31,7 +30,7 @@ pub(super) async fn start(config: Config) -> Result<Cluster, StartError> {
         .enable_all()
         .build()
         .map_err(|it| StartError::Setup(it.to_string()))?;
-    let started = runtime.handle().spawn(begin(config));
+    let started = runtime.handle().spawn(begin(Ground::host(), config));
     let started = started
         .await
         .unwrap_or_else(|it| Err(StartError::Setup(it.to_string())));
@@ -47,11 +46,12 @@ pub(super) async fn start(config: Config) -> Result<Cluster, StartError> {
     }
 }
 
-async fn begin(config: Config) -> Result<Cluster, StartError> {
+/// Starts the node on the runtime that this is called on.
+pub(super) async fn begin(ground: Ground, config: Config) -> Result<Cluster, StartError> {
     let path = config.data_dir.clone();
     let folder = blocking(move || Ok(DataDir::open(&path)?)).await?;
     // Before anything is promised to anybody: a port that is taken must not leave a half-made node.
-    let listener = TcpListener::bind(config.listen).await;
+    let listener = ground.wires.listen(config.listen).await;
     let listener = listener.map_err(|source| StartError::Listen {
         addr: config.listen,
         source,
@@ -60,7 +60,7 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
     let dir = match folder {
         Folder::Node(dir) => dir,
         Folder::Vacant(vacant) => {
-            let admission = identify(&config).await?;
+            let admission = identify(&ground, &config).await?;
             blocking(move || {
                 let credentials = admission.credentials.map(|it| it.encode());
                 let credentials = credentials.as_ref().map(|it| it.as_slice());
@@ -71,7 +71,7 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
         }
     };
     let founds = matches!(config.start, Start::New { .. }) && dir.identity().node == FIRST;
-    let cluster = assemble::assemble(&config, dir, listener).await?;
+    let cluster = assemble::assemble(&ground, &config, dir, listener).await?;
     let done = if founds {
         found::found(&cluster, &config).await
     } else {
@@ -92,7 +92,7 @@ async fn begin(config: Config) -> Result<Cluster, StartError> {
 }
 
 /// Who a node without a past is to be.
-async fn identify(config: &Config) -> Result<Admission, StartError> {
+async fn identify(ground: &Ground, config: &Config) -> Result<Admission, StartError> {
     match &config.start {
         Start::Existing => Err(StartError::NoNode {
             path: config.data_dir.clone(),
@@ -106,7 +106,7 @@ async fn identify(config: &Config) -> Result<Admission, StartError> {
                 epoch: 0,
             })
         }
-        Start::Join { addr, token } => join::ask(addr, token, &config.draft).await,
+        Start::Join { addr, token } => join::ask(&ground.wires, addr, token, &config.draft).await,
     }
 }
 
@@ -149,7 +149,7 @@ impl Cluster {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {
-    tokio::task::spawn_blocking(work)
+    crate::blocking::run(work)
         .await
         .unwrap_or_else(|it| Err(StartError::Setup(it.to_string())))
 }

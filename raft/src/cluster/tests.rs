@@ -12,6 +12,7 @@ use tower::Service;
 use super::*;
 use crate::authority::{Authority, digest_of};
 use crate::credentials::{Credentials, NewKey};
+use crate::ground;
 use crate::identity;
 use crate::proto::raft_client::RaftClient;
 use crate::proto::{Ballot, VoteRequest};
@@ -111,7 +112,7 @@ async fn only_members_are_heard_and_each_only_as_itself() {
     let address = port.to_string();
 
     let anybody = tls::pinned(digest_of(authority.certificate())).expect("a configuration");
-    let stranger = Link::new(&address, Whom::Anybody(anybody));
+    let stranger = Link::new(&address, Whom::Anybody(anybody), ground::tcp());
     let refused = refusal(&cluster, &stranger, 1).await;
     assert!(
         refused.as_ref().is_some_and(|it| it.0 == Code::Unauthenticated),
@@ -121,7 +122,11 @@ async fn only_members_are_heard_and_each_only_as_itself() {
     let link_of = |credentials: &Credentials| {
         let tls = Tls::new(cluster.cluster_id());
         tls.install(credentials).expect("they can be used");
-        Link::new(&address, Whom::Member(Arc::new(tls), NodeId(1), Arc::default()))
+        Link::new(
+            &address,
+            Whom::Member(Arc::new(tls), NodeId(1), Arc::default()),
+            ground::tcp(),
+        )
     };
     // A member that this node has not heard of yet.
     let two = link_of(&signed(&cluster, &authority, 2));

@@ -9,6 +9,7 @@ use storage::Checksum;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Caller;
+use crate::blocking;
 use crate::cluster::Core;
 use crate::proto;
 use crate::proto::raft_server::Raft;
@@ -110,7 +111,7 @@ impl Raft for RaftService {
         // would end this node.
         let snapshots = self.core.snapshots.clone();
         let check = move || snapshots.verify(staged).map(|(staged, _)| staged);
-        let staged = tokio::task::spawn_blocking(check)
+        let staged = blocking::run(check)
             .await
             .map_err(|it| Status::internal(it.to_string()))?;
         let staged = staged.map_err(|error| Status::data_loss(error.to_string()))?;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use model::State;
 use openraft::storage::RaftSnapshotBuilder;
-use storage::{Meta, Snapshot, SnapshotHeader, Snapshots, Staged, StateStore};
+use storage::{Meta, Snapshot, SnapshotHeader, Snapshots, Staged};
 
+use crate::blocking;
 use crate::cluster::Hold;
+use crate::ground::StateDisk;
 use crate::log_store::io_error;
 use crate::stored;
 use crate::types::{SnapshotMeta, TypeConfig};
@@ -26,7 +28,7 @@ pub(crate) enum SnapshotData {
 
 /// Writes one snapshot of the state as it was when the builder was made.
 pub(crate) struct SnapshotBuilder {
-    pub(super) store: Arc<StateStore>,
+    pub(super) store: Arc<dyn StateDisk>,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) state: State,
     pub(super) meta: Meta,
@@ -46,7 +48,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             store.flush().map_err(io_error)?;
             offer(snapshots.build(&state, &meta).map_err(io_error)?)
         };
-        tokio::task::spawn_blocking(build).await.map_err(io::Error::other)?
+        blocking::run(build).await?
     }
 }
 
@@ -65,7 +67,7 @@ pub(super) fn offer(snapshot: Snapshot) -> io::Result<Offered> {
 
 /// Replaces the state on disk by a snapshot's.
 pub(super) fn install(
-    store: &StateStore,
+    store: &dyn StateDisk,
     snapshots: &Snapshots,
     data: SnapshotData,
 ) -> io::Result<(SnapshotHeader, State)> {

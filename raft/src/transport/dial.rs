@@ -9,13 +9,13 @@ use hyper_util::rt::TokioIo;
 use model::NodeId;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use super::complaints::Complaints;
+use crate::ground::{Wire, Wires};
 use crate::tls::{Tls, explain};
 
 /// A peer in the same data centre answers a connection at once or not at all.
@@ -37,13 +37,13 @@ pub(crate) enum Whom {
 }
 
 /// A connection that is opened when it is first used, and again whenever it has broken.
-pub(super) fn channel(address: &str, whom: Whom) -> Result<Channel, tonic::Status> {
+pub(super) fn channel(address: &str, whom: Whom, wires: Arc<dyn Wires>) -> Result<Channel, tonic::Status> {
     // TLS is below; to tonic this is a plain stream.
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| tonic::Status::invalid_argument(format!("`{address}` is not a peer address: {error}")))?;
     let connector = service_fn(move |uri: Uri| {
-        let whom = whom.clone();
-        async move { open(&uri, &whom).await.map(TokioIo::new) }
+        let (whom, wires) = (whom.clone(), wires.clone());
+        async move { open(&uri, &whom, &*wires).await.map(TokioIo::new) }
     });
     let channel = endpoint
         .http2_keep_alive_interval(KEEPALIVE)
@@ -53,7 +53,7 @@ pub(super) fn channel(address: &str, whom: Whom) -> Result<Channel, tonic::Statu
     Ok(channel)
 }
 
-async fn open(uri: &Uri, whom: &Whom) -> io::Result<TlsStream<TcpStream>> {
+async fn open(uri: &Uri, whom: &Whom, wires: &dyn Wires) -> io::Result<TlsStream<Wire>> {
     let address = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
     let (config, name) = match whom {
         Whom::Member(tls, node, _) => {
@@ -67,10 +67,9 @@ async fn open(uri: &Uri, whom: &Whom) -> io::Result<TlsStream<TcpStream>> {
             ServerName::try_from(ANY_NODE).map_err(io::Error::other)?,
         ),
     };
-    let connected = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
-    let tcp = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    tcp.set_nodelay(true)?;
-    match tokio::time::timeout(HANDSHAKE_LIMIT, TlsConnector::from(config).connect(name, tcp)).await {
+    let connected = tokio::time::timeout(CONNECT_LIMIT, wires.connect(address)).await;
+    let wire = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    match tokio::time::timeout(HANDSHAKE_LIMIT, TlsConnector::from(config).connect(name, wire)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
             let reason = explain(&error);

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
@@ -15,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::complaints::Complaints;
+use crate::ground::{Incoming, Wire};
 use crate::identity::{self, Certified};
 use crate::tls::{Tls, explain};
 
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection with TLS, and who its other end is.
 pub(crate) struct Secured {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Wire>,
     peer: PeerInfo,
     /// Held by a stranger for as long as it is connected, and when that is over.
     visit: Option<(OwnedSemaphorePermit, Pin<Box<Sleep>>)>,
@@ -47,7 +47,7 @@ pub(crate) struct PeerInfo {
 }
 
 /// Accepts connections until the receiver is dropped.
-pub(crate) async fn accept(listener: TcpListener, tls: Arc<Tls>, ready: mpsc::Sender<io::Result<Secured>>) {
+pub(crate) async fn accept(mut listener: Box<dyn Incoming>, tls: Arc<Tls>, ready: mpsc::Sender<io::Result<Secured>>) {
     let limit = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
     let complaints = Arc::new(Complaints::default());
@@ -56,7 +56,7 @@ pub(crate) async fn accept(listener: TcpListener, tls: Arc<Tls>, ready: mpsc::Se
             accepted = listener.accept() => accepted,
             () = ready.closed() => return,
         };
-        let (tcp, from) = match accepted {
+        let (wire, from) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection of a peer");
@@ -70,7 +70,7 @@ pub(crate) async fn accept(listener: TcpListener, tls: Arc<Tls>, ready: mpsc::Se
         let (tls, ready, complaints) = (tls.clone(), ready.clone(), complaints.clone());
         let strangers = strangers.clone();
         tokio::spawn(async move {
-            let secured = tokio::time::timeout(HANDSHAKE_LIMIT, secure(tcp, &tls, strangers)).await;
+            let secured = tokio::time::timeout(HANDSHAKE_LIMIT, secure(wire, &tls, strangers)).await;
             drop(permit);
             match secured.unwrap_or_else(|_| Err("the TLS handshake did not end in time".to_owned())) {
                 Ok(secured) => drop(ready.send(Ok(secured)).await),
@@ -88,12 +88,11 @@ pub(crate) fn queue() -> (mpsc::Sender<io::Result<Secured>>, mpsc::Receiver<io::
     mpsc::channel(QUEUE)
 }
 
-async fn secure(tcp: TcpStream, tls: &Tls, strangers: Arc<Semaphore>) -> Result<Secured, String> {
-    tcp.set_nodelay(true).map_err(|it| it.to_string())?;
+async fn secure(wire: Wire, tls: &Tls, strangers: Arc<Semaphore>) -> Result<Secured, String> {
     // Dropped: a node that founds its cluster has nobody to talk to yet.
     let current = tls.current().ok_or("this node has no certificate yet")?;
     let acceptor = TlsAcceptor::from(current.server.clone());
-    let stream = acceptor.accept(tcp).await.map_err(|it| explain(&it))?;
+    let stream = acceptor.accept(wire).await.map_err(|it| explain(&it))?;
     let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certified = match shown {
         // The verifier has seen that it is genuine.

@@ -7,7 +7,6 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
 use openraft::{ServerState, SnapshotPolicy};
 use storage::{DataDir, OpenError, Room};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +22,7 @@ use crate::read::Rounds;
 use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
-use crate::{Config, Leadership, StartError, Timing, autopilot, heartbeat, renewal, rotation, server};
+use crate::{Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, heartbeat, renewal, rotation, server};
 
 /// Whole snapshots pass in this time, or are begun again.
 const SNAPSHOT_MILLIS: u64 = 120_000;
@@ -35,12 +34,18 @@ const LOOK_AT_DISK: Duration = Duration::from_millis(200);
 const PURGE_LOT: u64 = 256;
 
 /// Opens the stores, builds consensus on them and starts every task.
-pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpListener) -> Result<Cluster, StartError> {
+pub(super) async fn assemble(
+    ground: &Ground,
+    config: &Config,
+    mut dir: DataDir,
+    listener: Box<dyn Incoming>,
+) -> Result<Cluster, StartError> {
     let path = config.data_dir.clone();
     let (identity, keyring, credentials) = (dir.identity(), dir.keyring(), dir.credentials());
     let tls = Arc::new(certificates::load(&credentials, identity)?);
+    let disks = ground.disks.clone();
     let (dir, stores) = blocking(move || {
-        let stores = dir.open_stores().map_err(|error| match error {
+        let stores = disks.open(&mut dir).map_err(|error| match error {
             OpenError::DataDir(error) => error.into(),
             OpenError::Store(error) => store_error(&path)(error),
         })?;
@@ -52,11 +57,12 @@ pub(super) async fn assemble(config: &Config, mut dir: DataDir, listener: TcpLis
     let (hold, closed) = mpsc::channel(1);
     let snapshots = Arc::new(stores.snapshots);
     let buffer = config.timing.watch_buffer;
-    let machine = StateMachine::load(Arc::new(stores.state), snapshots.clone(), buffer, hold.clone());
+    let machine = StateMachine::load(stores.state, snapshots.clone(), buffer, hold.clone());
     let (machine, published) = machine.map_err(|it| setup(it.to_string()))?;
     let links = Links::new(identity.cluster, identity.node, tls.clone()).in_epoch(dir.epoch());
+    let links = links.over(ground.wires.clone());
     let settings = Arc::new(settings(config)?);
-    let log = RaftLog::new(identity.node.0, Arc::new(stores.log), hold);
+    let log = RaftLog::new(identity.node.0, stores.log, hold);
     let raft = Raft::build(identity.node.0, settings, NetworkFactory(links.clone()), log, machine).await;
     let raft = raft.map_err(|it| setup(it.to_string()))?;
 
