@@ -61,6 +61,10 @@ bench: deps ## The figures of the demo, with the release profile (needs root)
 chaos: build ## Breaks clusters for CHAOS_SECONDS (600), from seed CHAOS_SEED (1) on, and judges what clients saw (needs root)
 	@scripts/chaos
 
+.PHONY: fuzz
+fuzz: deps ## Feeds everything that reads bytes of others with libFuzzer for FUZZ_SECONDS (60) each; FUZZ_TARGETS names some
+	@scripts/fuzz
+
 .PHONY: bench-api
 bench-api: deps ## Requests/s of the REST API on one and three nodes, beside etcd (release profile, needs root)
 	@scripts/bench api

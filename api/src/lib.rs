@@ -16,6 +16,8 @@ mod docs;
 mod errors;
 mod events;
 pub mod fields;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod json;
 mod meter;
 mod output;

@@ -7,6 +7,8 @@ mod client;
 mod cluster;
 mod command;
 mod dotenv;
+#[doc(hidden)]
+pub mod fuzz;
 mod keyring;
 mod leader;
 mod node;

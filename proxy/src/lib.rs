@@ -14,6 +14,8 @@ mod body;
 mod ejection;
 mod flight;
 mod forward;
+#[doc(hidden)]
+pub mod fuzz;
 mod handle;
 mod head;
 mod hop;

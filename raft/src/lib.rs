@@ -17,6 +17,8 @@ mod config;
 mod credentials;
 mod error;
 mod forward;
+#[doc(hidden)]
+pub mod fuzz;
 mod ground;
 mod heartbeat;
 mod identity;

@@ -66,7 +66,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if found != VERSION {
         return Err(CodecError::Version { found });
     }
-    let (value, used) = bincode::serde::decode_from_slice(body, bincode::config::standard()).map_err(not_decoded)?;
+    let (value, used) = read(body).map_err(not_decoded)?;
     if used == body.len() {
         Ok(value)
     } else {
@@ -82,6 +82,26 @@ fn not_decoded(error: bincode::error::DecodeError) -> CodecError {
         CodecError::Decode(error)
     }
 }
+
+/// Reads within bounds that the bytes themselves set: a text that claims to be longer than all of them is refused before
+/// memory is taken for it, which could take all there is. No value counts for more than 16 times the bytes that it takes.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<(T, usize), bincode::error::DecodeError> {
+    const SMALL: usize = 1 << 16;
+    const MIDDLE: usize = 1 << 22;
+    let plain = bincode::config::standard();
+    if body.len() <= SMALL {
+        bincode::serde::decode_from_slice(body, plain.with_limit::<{ 16 * SMALL }>())
+    } else if body.len() <= MIDDLE {
+        bincode::serde::decode_from_slice(body, plain.with_limit::<{ 16 * MIDDLE }>())
+    } else {
+        bincode::serde::decode_from_slice(body, plain.with_limit::<{ 1 << 32 }>())
+    }
+}
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod sample;
 
 #[cfg(test)]
 mod tests {
@@ -121,5 +141,26 @@ mod tests {
     fn nothing_is_no_value() {
         assert!(matches!(decode::<u64>(&[]), Err(CodecError::Empty)));
         assert!(matches!(decode::<u64>(&[VERSION]), Err(CodecError::Decode(_))));
+    }
+
+    /// Found by the fuzzer `codec`: memory was taken for as much as the length said.
+    #[test]
+    fn a_length_that_cannot_be_true_takes_no_memory() {
+        let huge = [[VERSION, 0xfd].as_slice(), &(u64::MAX / 2).to_le_bytes(), b"abc"].concat();
+        assert!(matches!(decode::<String>(&huge), Err(CodecError::Decode(_))));
+        assert!(matches!(decode::<Vec<u8>>(&huge), Err(CodecError::Decode(_))));
+        assert!(matches!(decode::<Vec<String>>(&huge), Err(CodecError::Decode(_))));
+    }
+
+    #[test]
+    fn what_fits_is_read_whatever_its_size() {
+        for length in [0, 1, 0xffff, 0x1_0000, 0x1_0001, 0x40_0001] {
+            let value = ("x".repeat(length), vec![u128::MAX; length / 16], vec![0_u64; length]);
+            let bytes = encode(&value).expect("this encodes");
+            assert!(
+                decode(&bytes).is_ok_and(|it: (String, Vec<u128>, Vec<u64>)| it == value),
+                "{length}"
+            );
+        }
     }
 }

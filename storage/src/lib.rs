@@ -19,6 +19,8 @@ mod backup;
 mod codec;
 mod data_dir;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod harden;
 mod keyring;
 mod log_store;

@@ -142,7 +142,8 @@ fn project_filter(query: &Query) -> Result<Option<ProjectId>, ApiError> {
     }
 }
 
-fn page_number(query: &Query, pages: u64) -> Result<u64, ApiError> {
+/// Which page is asked for, of so many.
+pub(crate) fn page_number(query: &Query, pages: u64) -> Result<u64, ApiError> {
     let asked = match query.last("page") {
         None | Some("") => return Ok(1),
         Some("last") => return Ok(pages),

@@ -86,6 +86,28 @@ impl Place {
     }
 }
 
+/// Written by hand from the description at the top of `backup.rs`.
+#[test]
+fn the_format_is_the_one_that_is_described() {
+    let state = state(1);
+    let bytes = bytes(&state, Some("a keyring\n"));
+    let header = "{\"format\":1,\"cluster\":\"00000000-0000-0000-0000-000000000007\",\"index\":42,\"term\":3,\
+                  \"created_at\":430,\"program\":\"0.1.0\",\"keys\":[1,2,3],\"objects\":5}";
+    let mut begin = b"GOBBACK\n".to_vec();
+    for part in [header, "a keyring\n"] {
+        begin.extend(u32::try_from(part.len()).expect("short").to_be_bytes());
+        begin.extend(part.as_bytes());
+    }
+    begin.extend(b"GOBSNAP\x01");
+    assert_eq!(
+        String::from_utf8_lossy(&bytes[..begin.len()]),
+        String::from_utf8_lossy(&begin)
+    );
+    let (covered, checksum) = bytes.split_at(bytes.len() - 32);
+    assert!(covered.ends_with(b"GOBBKEND"));
+    assert_eq!(ring::digest::digest(&SHA256, covered).as_ref(), checksum);
+}
+
 #[test]
 fn a_backup_comes_back_whole() {
     let place = Place::new();

@@ -114,3 +114,52 @@ fn bound(cost: Cost, salt: &[u8], cluster: ClusterId) -> Vec<u8> {
     let numbers = [cost.memory, cost.passes, cost.lanes].map(u32::to_be_bytes).concat();
     [DOMAIN, cluster.0.as_bytes(), &numbers, salt].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the test suite of the reference implementation (github.com/P-H-C/phc-winner-argon2, `src/test.c`), and the cost
+    /// that locks are made with, as argon2-cffi reckons it.
+    #[test]
+    fn a_passphrase_is_stretched_as_others_do_it() {
+        let cheap = Cost {
+            memory: 1 << 16,
+            passes: 2,
+            lanes: 1,
+        };
+        for (passphrase, cost, salt, expected) in [
+            (
+                "password",
+                cheap,
+                b"somesalt".as_slice(),
+                "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7",
+            ),
+            (
+                "correct horse battery staple",
+                Cost::USUAL,
+                &[7; SALT],
+                "6ad10af97f1744119bd7135c85121dc589794f9c5d646200b8ad4d6becf15084",
+            ),
+        ] {
+            let key = stretch(passphrase, cost, salt).expect("there is memory");
+            assert_eq!(hex::encode(key.expose()), expected);
+        }
+    }
+
+    #[test]
+    fn the_usual_cost_is_the_one_that_is_documented() {
+        let usual = (Cost::USUAL.memory, Cost::USUAL.passes, Cost::USUAL.lanes);
+        assert_eq!(usual, (65_536, 3, 1));
+        assert!(Cost::USUAL.is_sane());
+        for (memory, passes, lanes) in [
+            (7, 1, 1),
+            (1 << 21, 3, 1),
+            (1 << 16, 0, 1),
+            (1 << 16, 65, 1),
+            (1 << 16, 3, 17),
+        ] {
+            assert!(!Cost { memory, passes, lanes }.is_sane(), "{memory} {passes} {lanes}");
+        }
+    }
+}

@@ -49,6 +49,70 @@ fn the_format_is_the_one_that_is_described() {
     assert_eq!(opened.as_slice(), b"hunter2");
 }
 
+/// Test cases 13, 14 and 16 of the GCM specification that NIST was given (McGrew and Viega, "The Galois/Counter Mode of
+/// Operation"): 256-bit keys, without and with a text, and with associated data.
+#[test]
+fn the_cipher_is_aes_256_gcm() {
+    let cases = [
+        (
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "000000000000000000000000",
+            "",
+            "",
+            "530f8afbc74536b9a963b4f1c4cb738b",
+        ),
+        (
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "000000000000000000000000",
+            "",
+            "00000000000000000000000000000000",
+            "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919",
+        ),
+        (
+            "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308",
+            "cafebabefacedbaddecaf888",
+            "feedfacedeadbeeffeedfacedeadbeefabaddad2",
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72\
+             1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+            "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa\
+             8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b",
+        ),
+    ];
+    for (key, nonce, bound, plain, expected) in cases {
+        let bytes = |digits: &str| hex::decode(digits).expect("hex digits");
+        let key = Key::from_hex(key).expect("a key");
+        let nonce: [u8; NONCE] = bytes(nonce).try_into().expect("a nonce");
+        let sealed = aead::seal(&key, nonce, &bytes(bound), &bytes(plain)).expect("this can be sealed");
+        assert_eq!(sealed[..NONCE], nonce, "the nonce comes first");
+        assert_eq!(hex::encode(&sealed[NONCE..]), expected);
+        let opened = aead::open(&key, &bytes(bound), &sealed).expect("it opens");
+        assert_eq!(opened.as_slice(), bytes(plain));
+    }
+}
+
+/// Made by another implementation (pyca/cryptography): what another version may have left must open for ever.
+#[test]
+fn a_value_sealed_before_opens_under_the_key_that_it_was_moved_to() {
+    let context = secret_context(ITEM, "DB_PASSWORD", 3);
+    let sealed = seal(VERSION, &counting(0), &context, b"hunter2", &fixed()).expect("this can be sealed");
+    let moved = rewrap(
+        &counting(0),
+        (KeyVersion(2), &counting(50)),
+        &context,
+        &sealed,
+        [3; NONCE],
+    )
+    .expect("it can be moved");
+    assert_eq!((moved.key, &moved.value), (KeyVersion(2), &sealed.value));
+    assert_eq!(
+        hex::encode(&moved.wrapped),
+        "0303030303030303030303038e11d3fc6e4816aa4fda853a6e0db2d979bdedd9d6efa1a8bba4537d4745f4d6\
+         b98cd68123d99cd32257ee387bf43dad"
+    );
+    let opened = open(&counting(50), &context, &moved).expect("it opens");
+    assert_eq!(opened.as_slice(), b"hunter2");
+}
+
 #[test]
 fn nothing_drawn_is_ever_drawn_again() {
     let draws: Vec<Draw> = (0..3).map(|_| Draw::fresh().expect("random numbers")).collect();

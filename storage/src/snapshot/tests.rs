@@ -53,6 +53,30 @@ fn a_snapshot_travels_and_comes_back_whole() {
     assert_eq!(reopened.newest(), Some(adopted));
 }
 
+/// Written by hand from the description at the top of `snapshot.rs`; what a frame holds is in `codec/golden.txt`.
+#[test]
+fn the_format_is_the_one_that_is_described() {
+    let mut bytes = Vec::new();
+    format::write(&mut bytes, Path::new("memory"), CLUSTER, &state(0), &meta()).expect("memory takes everything");
+    let header = "01\
+                  1000000000000000000000000000000007\
+                  2a\
+                  fba401\
+                  0109\
+                  00";
+    let covered = format!("{}0000001a{header}00000000", hex::encode(b"GOBSNAP\x01"));
+    let covered = hex::decode(covered).expect("hex digits");
+    let checksum = ring::digest::digest(&ring::digest::SHA256, &covered);
+    assert_eq!(hex::encode(&bytes), hex::encode([&covered, checksum.as_ref()].concat()));
+    let (mut resources, framed) = (0, {
+        let mut framed = Vec::new();
+        format::write(&mut framed, Path::new("memory"), CLUSTER, &state(257), &meta()).expect("memory");
+        framed
+    });
+    let header = format::read_each(&framed[..], Path::new("memory"), CLUSTER, |_| resources += 1).expect("whole");
+    assert_eq!((header.resources, resources), (257, 257), "also in two frames");
+}
+
 #[test]
 fn damage_is_found_wherever_it_is() {
     let temp = tempfile::tempdir().expect("a folder for the test");

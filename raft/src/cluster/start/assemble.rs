@@ -22,7 +22,9 @@ use crate::read::Rounds;
 use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
-use crate::{Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, heartbeat, renewal, rotation, server};
+use crate::{
+    Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, heartbeat, renewal, rotation, server,
+};
 
 /// Whole snapshots pass in this time, or are begun again.
 const SNAPSHOT_MILLIS: u64 = 120_000;
