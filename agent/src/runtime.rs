@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{DeploymentId, Reason, ReplicaId, ServiceId, ServiceSpec};
+use model::{DeploymentId, Reason, ReplicaId, ServiceId, ServiceSpec, Settings};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -63,6 +63,8 @@ pub struct RunRequest {
     pub version: u32,
     /// What to run.
     pub spec: ServiceSpec,
+    /// What to run it with beyond that.
+    pub settings: Settings,
     /// Keys and values of the service's config, added to the environment.
     pub config: BTreeMap<String, String>,
     /// The values of its secret, which the container gets as files and in its environment.

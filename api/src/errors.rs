@@ -36,6 +36,13 @@ impl FieldErrors {
         }
     }
 
+    /// Adds all that is said elsewhere.
+    pub fn merge(&mut self, others: Self) {
+        for (field, texts) in others.0 {
+            self.add(field, texts);
+        }
+    }
+
     /// Whether something is said of this field.
     #[must_use]
     pub fn mentions(&self, field: &str) -> bool {
@@ -268,6 +275,7 @@ fn rejected(rejection: &Rejection) -> Answer {
             Answer::detail(StatusCode::BAD_REQUEST, text)
         }
         Rejection::LastAdmin => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_ADMIN),
+        Rejection::VolumesNeedAdmin => invalid(FieldErrors::one("volumes", texts::VOLUMES_NEED_ADMIN)),
         Rejection::LastVoter => Answer::detail(StatusCode::BAD_REQUEST, texts::LAST_VOTER),
         Rejection::Throttled { seconds } => throttled(*seconds),
         Rejection::IdempotencyKeyReused => {

@@ -5,6 +5,7 @@
 
 mod check;
 mod container;
+mod object;
 mod scalar;
 mod values;
 
@@ -48,6 +49,10 @@ pub enum Shape {
     Environment,
     /// Limits and reservations of CPU and memory.
     Resources,
+    /// An object with these members, sent as a whole.
+    Object(&'static [FieldSpec]),
+    /// A list of such objects.
+    Objects(&'static [FieldSpec]),
     /// An object or list with a shape of its own; the text is its JSON schema in short.
     Other(&'static str),
 }
@@ -64,7 +69,7 @@ pub enum Need {
 }
 
 /// What is known of a field without an object at hand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldSpec {
     /// Its name.
     pub name: &'static str,
@@ -78,6 +83,32 @@ pub struct FieldSpec {
     pub hidden: bool,
     /// What it means, for the schema.
     pub doc: &'static str,
+}
+
+impl FieldSpec {
+    /// A member of an object that may be left out.
+    pub const fn member(name: &'static str, shape: Shape, doc: &'static str) -> Self {
+        Self {
+            name,
+            shape,
+            need: Need::Optional,
+            nullable: false,
+            hidden: false,
+            doc,
+        }
+    }
+
+    /// Must be sent.
+    pub const fn required(mut self) -> Self {
+        self.need = Need::Required;
+        self
+    }
+
+    /// May be null.
+    pub const fn or_null(mut self) -> Self {
+        self.nullable = true;
+        self
+    }
 }
 
 /// A field and how it is read from what is shown.

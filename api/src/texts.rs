@@ -82,6 +82,19 @@ pub const BAD_ENV_NAME: &str = "Names of environment variables may not be empty 
 pub const BAD_SECRET_KEY: &str = "Keys of secrets are names of environment variables: letters A to Z, digits and \
     underscores, not beginning with a digit.";
 
+/// A health check's path that cannot be one.
+pub const BAD_CHECK_PATH: &str = "A path begins with \"/\" and has visible ASCII characters only, without \"#\".";
+/// A worker's check of a port without saying which.
+pub const WORKER_HAS_NO_PORT: &str = "A worker has no port of its own; say which one is to be checked.";
+/// A command without a program.
+pub const EMPTY_COMMAND: &str = "Name the program to run, and its arguments.";
+/// A rollout that could never go on.
+pub const BAD_CONSTRAINT: &str = "A constraint is node==NAME or node!=NAME.";
+/// Not a path that can be mounted.
+pub const BAD_VOLUME_PATH: &str = "Has to be an absolute path other than \"/\", without \".\" and \"..\" in it.";
+/// Folders of the host are the host.
+pub const VOLUMES_NEED_ADMIN: &str = "Only an admin may mount folders of the host.";
+
 /// A text with more than `max` code points.
 #[must_use]
 pub fn too_long(max: usize) -> String {
@@ -114,6 +127,37 @@ pub fn throttled(seconds: u32) -> String {
 #[must_use]
 pub fn too_many(max: usize) -> String {
     format!("Ensure this field has no more than {max} elements.")
+}
+
+/// What is wrong with one item of a list.
+#[must_use]
+pub fn of_item(n: usize, text: &str) -> String {
+    format!("Item {n}: {text}")
+}
+
+/// A member that an object does not have.
+#[must_use]
+pub fn unknown_member<'a>(sent: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    format!("\"{sent}\" is not known here; known are {}.", known.join(", "))
+}
+
+/// A member without which another makes no sense.
+#[must_use]
+pub fn needed_for(member: &str, kind: &str) -> String {
+    format!("{member}: Needed for type \"{kind}\".")
+}
+
+/// A member that means nothing with another.
+#[must_use]
+pub fn not_for(member: &str, kind: &str) -> String {
+    format!("{member}: Means nothing for type \"{kind}\".")
+}
+
+/// A place in a container that is taken.
+#[must_use]
+pub fn target_taken(target: &str, by: &str) -> String {
+    format!("target: {target} is taken by {by} already.")
 }
 
 /// An integer below `min`.

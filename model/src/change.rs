@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
-    ConfigItemId, Deployment, DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Node, NodeId,
-    NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Route, RouteId, Secret,
-    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, Session, SessionId,
+    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken,
+    JoinTokenId, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
+    ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service,
+    ServiceId, ServiceSettings, Session, SessionId,
 };
 
 macro_rules! resources {
@@ -89,6 +90,10 @@ resources! {
     NodeVoting(NodeId),
     /// A rotation of the certificate authority.
     AuthorityRotation(ClusterId),
+    /// What is wanted of a service beyond its spec.
+    ServiceSettings(ServiceId),
+    /// What a deployment was pinned to beyond its spec.
+    DeploymentSettings(DeploymentId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

@@ -13,7 +13,7 @@ use crate::{
     ConfigPatch, DeploymentId, DeploymentStatus, DomainDraft, DomainId, DomainPatch, Generation, KeyVersion, NodeDraft,
     NodeId, NodePatch, PasswordHash, Phase, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId, Revision,
     RouteDraft, RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId, ServiceDraft,
-    ServiceId, ServicePatch, SessionId, Timestamp, Voting,
+    ServiceId, ServicePatch, SessionId, Setting, Timestamp, Voting,
 };
 
 /// One step of a plan for one service. A plan leaves no choices to whoever carries it out.
@@ -260,4 +260,8 @@ pub enum Command {
     SignByNextAuthority(Vec<u8>),
     /// Every node has a certificate from the new authority: trust the one before, whose certificate this is, no longer.
     RetireAuthority(Vec<u8>),
+    /// [`Command::CreateService`] with settings of its own.
+    CreateServiceWith(ServiceDraft, Vec<Setting>),
+    /// [`Command::UpdateService`] with settings that are said anew; a rollout is started where they bear on containers.
+    UpdateServiceWith(ServiceId, ServicePatch, Vec<Setting>),
 }

@@ -19,6 +19,7 @@ mod rollout;
 mod route;
 mod secret;
 mod service;
+mod settings;
 mod voting;
 
 use context::Context;
@@ -67,8 +68,8 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::CreateProject(draft) => project::create(cx, draft),
         Command::UpdateProject(id, patch) => project::update(cx, *id, patch),
         Command::DeleteProject(id) => project::delete(cx, *id),
-        Command::CreateService(draft) => service::create(cx, draft),
-        Command::UpdateService(id, patch) => service::update(cx, *id, patch),
+        Command::CreateService(draft) => service::create(cx, draft, &[]),
+        Command::UpdateService(id, patch) => service::update(cx, *id, patch, &[]),
         Command::DeleteService(id) => service::delete(cx, *id),
         Command::RollBack { deployment, notes } => service::roll_back(cx, *deployment, notes),
         Command::CreateConfig(draft) => config::create(cx, draft),
@@ -132,6 +133,8 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::SignByNextAuthority(next) => authority::sign_by_next(cx, next),
         Command::RetireAuthority(old) => authority::retire(cx, old),
         Command::Refound { survivor, next_node } => refound::refound(cx, *survivor, *next_node),
+        Command::CreateServiceWith(draft, settings) => service::create(cx, draft, settings),
+        Command::UpdateServiceWith(id, patch, settings) => service::update(cx, *id, patch, settings),
     }
 }
 

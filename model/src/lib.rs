@@ -41,11 +41,12 @@ pub use node_view::{Assignment, NodeView, node_view};
 pub use outcome::Outcome;
 pub use rejection::{Field, Kind, Rejection};
 pub use resource::{
-    Account, ApiKey, Authority, AuthorityRotation, AuthorityStep, Capacity, Cluster, Config, ConfigItem, ContainerSpec,
-    Deployment, DeploymentStatus, Domain, Event, EventId, Intent, ItemChange, JoinToken, KeyringState, Node,
-    NodeStatus, NodeVoting, Operation, PasswordHash, Phase, Project, Quota, QuotaId, QuotaKind, Reason, Replica,
-    Resources, Route, Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind, ServiceSpec, Session,
-    Verb, Voting,
+    Account, ApiKey, Authority, AuthorityRotation, AuthorityStep, Capacity, Cluster, Config, ConfigItem, Constraint,
+    ContainerSpec, Deployment, DeploymentSettings, DeploymentStatus, Domain, Event, EventId, HealthCheck, Intent,
+    ItemChange, JoinToken, KeyringState, Node, NodeStatus, NodeVoting, Operation, PasswordHash, Phase, PlacementRules,
+    Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, RestartCondition, RestartPolicy, Route,
+    Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind, ServiceSettings, ServiceSpec, Session,
+    Setting, Settings, UpdatePolicy, Verb, Volume, Voting,
 };
 pub use restore::Refounding;
 pub use sealed::{KeyVersion, Sealed};

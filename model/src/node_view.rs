@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Deployment, NodeId, Replica, Revision, SecretValue, State};
+use crate::{Deployment, NodeId, Replica, Revision, SecretValue, Settings, State};
 
 /// A replica that a host should run or stop, with all that is needed for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Assignment {
     pub service_name: String,
     /// What it runs; `None` once the service was deleted and it is only to be stopped.
     pub deployment: Option<Deployment>,
+    /// What it runs with beyond that deployment's spec.
+    pub settings: Settings,
     /// The values that the deployment is pinned to, sealed, in the order of its pins.
     pub secrets: Vec<Arc<SecretValue>>,
 }
@@ -49,6 +51,7 @@ fn assignment(state: &State, replica: &Replica) -> Assignment {
             .service(replica.service)
             .map(|s| s.name.clone())
             .unwrap_or_default(),
+        settings: state.pinned_settings(replica.deployment),
         deployment,
         secrets,
     }

@@ -166,4 +166,7 @@ pub enum Rejection {
     /// Somebody must be left who may vote.
     #[error("every other node is set never to vote")]
     LastVoter,
+    /// Folders of hosts are not everybody's to mount.
+    #[error("only an admin may mount folders of the host")]
+    VolumesNeedAdmin,
 }

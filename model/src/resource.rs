@@ -7,12 +7,14 @@ mod config;
 mod deployment;
 mod domain;
 mod event;
+mod health_check;
 mod node;
 mod project;
 mod quota;
 mod replica;
 mod route;
 mod service;
+mod settings;
 mod voting;
 
 pub use account::{Account, ApiKey, PasswordHash, Scope, Session};
@@ -22,10 +24,15 @@ pub use config::{Config, ConfigItem, Secret, SecretItem, SecretValue};
 pub use deployment::{Deployment, DeploymentStatus, SecretPin};
 pub use domain::Domain;
 pub use event::{Event, EventId, Verb};
+pub use health_check::{HealthCheck, Probe};
 pub use node::{Capacity, Node, NodeStatus};
 pub use project::Project;
 pub use quota::{Quota, QuotaId, QuotaKind};
 pub use replica::{Intent, Phase, Reason, Replica};
 pub use route::Route;
 pub use service::{ContainerSpec, ItemChange, Resources, Service, ServiceKind, ServiceSpec};
+pub use settings::{
+    Constraint, DeploymentSettings, PlacementRules, RestartCondition, RestartPolicy, ServiceSettings, Setting,
+    Settings, UpdatePolicy, Volume,
+};
 pub use voting::{NodeVoting, Voting};

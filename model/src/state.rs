@@ -7,6 +7,7 @@ mod group;
 mod index;
 mod members;
 mod query;
+mod settings;
 
 use std::sync::Arc;
 
@@ -16,10 +17,10 @@ use self::index::{Indexed, Indexes};
 pub use self::members::Members;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
-    ConfigItemId, Deployment, DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, Node,
-    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Resource,
-    Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service,
-    ServiceId, Session, SessionId, Timestamp,
+    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken,
+    JoinTokenId, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
+    ReplicaId, Resource, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
+    SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
 };
 
 type Table<K, V> = OrdMap<K, Arc<V>>;
@@ -85,7 +86,7 @@ state! {
     quotas Quota QuotaId,
     events Event EventId,
     node_votings NodeVoting NodeId,
-    authority_rotations AuthorityRotation ClusterId,
+    authority_rotations AuthorityRotation ClusterId, service_settings_records ServiceSettings ServiceId, deployment_settings_records DeploymentSettings DeploymentId,
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.

@@ -280,6 +280,9 @@ fn runs_spec_of(state: &State, replica: &Replica, target: &Deployment) -> bool {
             one(&it.spec) == one(&target.spec)
                 && it.config_snapshot == target.config_snapshot
                 && it.secrets == target.secrets
+                && state
+                    .pinned_settings(it.id)
+                    .run_alike(&state.pinned_settings(target.id))
         })
 }
 

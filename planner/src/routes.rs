@@ -117,7 +117,9 @@ impl Touched {
             | Key::Quota(_)
             | Key::Event(_)
             | Key::NodeVoting(_)
-            | Key::AuthorityRotation(_) => {}
+            | Key::AuthorityRotation(_)
+            | Key::ServiceSettings(_)
+            | Key::DeploymentSettings(_) => {}
         }
     }
 

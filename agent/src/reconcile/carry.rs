@@ -135,6 +135,7 @@ impl Carrier {
             replica,
             service_name,
             deployment: Some(deployment),
+            settings,
             secrets,
         }) = assignment
         else {
@@ -160,6 +161,7 @@ impl Carrier {
             deployment: deployment.id,
             version: deployment.version,
             spec: deployment.spec,
+            settings,
             config: deployment.config_snapshot,
             secrets,
             restarts,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use model::{
     AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, KeyVersion,
     Millicores, NodeId, NodeView, Phase, Replica, ReplicaId, ReplicaReport, Resources, Revision, Sealed, SecretItemId,
-    SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Timestamp,
+    SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -184,6 +184,7 @@ fn assignment(n: u128, image: &str, port: u16, secrets: &[Arc<SecretValue>]) -> 
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
+        settings: Settings::default(),
         secrets: secrets.to_vec(),
     }
 }

@@ -3,7 +3,7 @@
 use model::Kind;
 use uuid::Uuid;
 
-use super::{Cleaned, FieldSpec, Need, Shape, Values, container, scalar};
+use super::{Cleaned, FieldSpec, Need, Shape, Values, container, object, scalar};
 use crate::errors::FieldErrors;
 use crate::json::Value;
 use crate::texts;
@@ -63,7 +63,7 @@ pub fn check<'a>(
     Ok(checked)
 }
 
-fn one(spec: &FieldSpec, value: &Value, lookup: &dyn Lookup) -> Result<Cleaned, Vec<String>> {
+pub(super) fn one(spec: &FieldSpec, value: &Value, lookup: &dyn Lookup) -> Result<Cleaned, Vec<String>> {
     let is_reference = matches!(spec.shape, Shape::Reference(_));
     let counts_as_null =
         matches!(value, Value::Null) || is_reference && matches!(value, Value::Text(t) if t.text.is_empty());
@@ -87,6 +87,8 @@ fn one(spec: &FieldSpec, value: &Value, lookup: &dyn Lookup) -> Result<Cleaned, 
         Shape::Texts => container::texts(value).map(Cleaned::Texts),
         Shape::Environment => container::environment(value).map(Cleaned::Environment),
         Shape::Resources => container::resources(value).map(Cleaned::Resources),
+        Shape::Object(members) => object::object(value, members, lookup).map(Cleaned::Object),
+        Shape::Objects(members) => object::objects(value, members, lookup).map(Cleaned::Objects),
         // Only ever shown; a table that says otherwise is wrong, and its test fails on this text.
         Shape::Id | Shape::Other(_) => Err(vec!["This field cannot be set.".to_owned()]),
     }

@@ -23,7 +23,7 @@ pub fn texts(value: &Value) -> Result<Vec<String>, Vec<String>> {
     for (n, item) in items.iter().enumerate() {
         match untrimmed(item) {
             Ok(text) => out.push(text),
-            Err(texts) => wrong.extend(texts.into_iter().map(|text| format!("Item {n}: {text}"))),
+            Err(texts) => wrong.extend(texts.into_iter().map(|text| texts::of_item(n, &text))),
         }
     }
     if wrong.is_empty() { Ok(out) } else { Err(wrong) }

@@ -38,13 +38,17 @@ pub enum Cleaned {
     Environment(BTreeMap<String, String>),
     /// For [`super::Shape::Resources`].
     Resources(ResourcesInput),
+    /// For [`super::Shape::Object`].
+    Object(Values),
+    /// For [`super::Shape::Objects`].
+    Objects(Vec<Values>),
     /// `null`, where that is allowed.
     Null,
 }
 
 /// The fields of one request that passed their checks. Each is taken once, by its name and type; what was not sent, or
 /// is of another type, is `None`.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Values(Vec<(&'static str, Cleaned)>);
 
 /// Names only: a value may be a secret.
@@ -91,6 +95,8 @@ impl Values {
         environment(Environment) -> BTreeMap<String, String>,
         /// Takes limits and reservations.
         resources(Resources) -> ResourcesInput,
+        /// Takes a list of objects.
+        objects(Objects) -> Vec<Values>,
     }
 
     /// Takes an integer as the type that its bounds make room for.
@@ -108,6 +114,23 @@ impl Values {
             Cleaned::Null => Some(None),
             _ => None,
         }
+    }
+
+    /// Takes an object; `Some(None)` if `null` was sent.
+    pub fn nullable_object(&mut self, field: &str) -> Option<Option<Values>> {
+        match self.take(field)? {
+            Cleaned::Object(it) => Some(Some(it)),
+            Cleaned::Null => Some(None),
+            _ => None,
+        }
+    }
+
+    /// Whether it was sent and is not null.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(name, value)| *name == field && *value != Cleaned::Null)
     }
 
     /// Looks at a text without taking it.

@@ -1,21 +1,22 @@
 //! What services and workers have in common: all but the port.
 
 mod container;
+mod settings;
 mod table;
 
 use std::marker::PhantomData;
 
 use model::{
     Command, ConfigId, DeploymentStatus, Key, Members, ProjectId, Revision, SecretId, Service, ServiceDraft, ServiceId,
-    ServiceKind, ServicePatch,
+    ServiceKind, ServicePatch, Settings,
 };
 
 pub use self::table::{OF_SERVICES, OF_WORKERS};
-use crate::errors::ApiError;
+use crate::errors::{ApiError, FieldErrors};
 use crate::fields::{Field, Values};
 use crate::resource::{Create, Delete, Realm, Resource, Update, Writable, from_outcome, missing};
-use crate::scalars;
 use crate::view::service_status::{Standing, service_status};
+use crate::{scalars, texts};
 
 /// Which of the two it is.
 pub trait Workload: 'static {
@@ -31,6 +32,7 @@ pub struct Workloads<K>(PhantomData<K>);
 /// A service or worker as it is shown.
 pub struct View {
     service: Service,
+    settings: Settings,
     standing: Standing,
 }
 
@@ -76,14 +78,17 @@ impl<K: Workload> Resource for Workloads<K> {
     fn view(realm: &Realm<'_>, model: &Service) -> View {
         View {
             service: model.clone(),
+            settings: realm.state.settings_of(model.id),
             standing: standing(realm, model),
         }
     }
 
     /// Its first deployment has just begun.
-    fn newborn(_realm: &Realm<'_>, model: &Service) -> View {
+    fn newborn(realm: &Realm<'_>, model: &Service) -> View {
         View {
             service: model.clone(),
+            // Not those of today: what it began with was pinned.
+            settings: realm.state.pinned_settings(model.deployment),
             standing: Standing::newborn(),
         }
     }
@@ -95,6 +100,14 @@ impl<K: Workload> Resource for Workloads<K> {
 
 impl<K: Workload> Writable for Workloads<K> {
     from_outcome!(Service);
+
+    fn check(realm: &Realm<'_>, values: &Values, _own: Option<&Service>, errors: &mut FieldErrors) {
+        settings::check(&mut values.clone(), K::KIND, errors);
+        let may_mount = realm.account.is_admin || !values.has("volumes");
+        if !may_mount && !errors.mentions("volumes") {
+            errors.add("volumes", [texts::VOLUMES_NEED_ADMIN.to_owned()]);
+        }
+    }
 }
 
 /// The port that was sent, where there is one to send.
@@ -118,7 +131,12 @@ impl<K: Workload> Create for Workloads<K> {
             container: container::sent(container::plain(), &mut values).unwrap_or_else(container::plain),
             notes: values.text("notes").unwrap_or_default(),
         };
-        Ok(Command::CreateService(draft))
+        let said = settings::sent(&mut values, K::KIND)?;
+        Ok(if said.is_empty() {
+            Command::CreateService(draft)
+        } else {
+            Command::CreateServiceWith(draft, said)
+        })
     }
 }
 
@@ -135,7 +153,12 @@ impl<K: Workload> Update for Workloads<K> {
             container: container::sent(own.spec.container.clone(), &mut values),
             notes: values.text("notes").unwrap_or_default(),
         };
-        Ok(Command::UpdateService(own.id, patch))
+        let said = settings::sent(&mut values, K::KIND)?;
+        Ok(if said.is_empty() {
+            Command::UpdateService(own.id, patch)
+        } else {
+            Command::UpdateServiceWith(own.id, patch, said)
+        })
     }
 }
 

@@ -129,11 +129,22 @@ fn shape(shape: Shape) -> Members {
             &[("additionalProperties", Out::object([("type", "string".into())]))],
         ),
         Shape::Resources => resources(),
+        Shape::Object(members) => object_of(members),
+        Shape::Objects(members) => with("array", &[("items", Out::Object(object_of(members)))]),
         Shape::Other(text) => match short::schema(text) {
             Some(Out::Object(members)) => members,
             // A test sees to it that there is none.
             _ => Vec::new(),
         },
+    }
+}
+
+fn object_of(members: &'static [FieldSpec]) -> Members {
+    let required = members.iter().filter(|it| it.need == Need::Required);
+    match object(members.iter().map(|it| property(it, it.nullable)), required) {
+        Out::Object(members) => members,
+        // It makes nothing else.
+        _ => Vec::new(),
     }
 }
 

@@ -88,6 +88,13 @@ macro_rules! every_case {
                 names_of_their_own,
                 their_deployments_and_replicas,
             }
+            settings {
+                they_are_shown_in_full_and_sent_in_part,
+                what_is_wrong_with_them_is_named,
+                what_bears_on_containers_starts_a_deployment,
+                folders_of_the_host_are_for_admins,
+                they_come_back_with_a_rollback,
+            }
             configs {
                 sets,
                 items,

@@ -24,6 +24,7 @@ mod rollback;
 mod sealing;
 mod secrets;
 mod sessions;
+mod settings;
 mod standing;
 mod target;
 mod throttling;

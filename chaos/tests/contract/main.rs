@@ -23,6 +23,7 @@ mod of_the_api {
     pub mod resources;
     pub mod rollback;
     pub mod secrets;
+    pub mod settings;
     pub mod target;
     pub mod users;
     pub mod values;

@@ -32,6 +32,7 @@ impl Command {
         match self {
             Self::RotateAuthority { .. } | Self::SignByNextAuthority(_) | Self::RetireAuthority(_) => 3,
             Self::SetVoting(..) | Self::Refound { .. } => 2,
+            Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) => 3,
             _ => LOWEST,
         }
     }

@@ -225,7 +225,9 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::Quota(_)
         | Key::Event(_)
         | Key::NodeVoting(_)
-        | Key::AuthorityRotation(_) => return None,
+        | Key::AuthorityRotation(_)
+        | Key::ServiceSettings(_)
+        | Key::DeploymentSettings(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -274,7 +276,10 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         | Resource::Quota(_)
         | Resource::Event(_)
         | Resource::NodeVoting(_)
-        | Resource::AuthorityRotation(_) => return None,
+        | Resource::AuthorityRotation(_)
+        // The service that they are of is put with them.
+        | Resource::ServiceSettings(_)
+        | Resource::DeploymentSettings(_) => return None,
     })
 }
 

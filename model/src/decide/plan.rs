@@ -2,7 +2,7 @@
 
 use super::rollout::{deployment, next_version};
 use super::service::retired;
-use super::{Context, Decision};
+use super::{Context, Decision, settings};
 use crate::{
     Change, Deployment, Intent, Key, Phase, PlanAction, Rejection, Replica, ReplicaId, Revision, Service, ServiceId,
 };
@@ -44,8 +44,11 @@ fn redeploy(cx: &Context<'_>, service: &mut Service) -> Vec<Change> {
     };
     let (next, superseded) = next_version(cx, service, service.clone());
     *service = next;
-    let rollout = deployment(cx, service, &cause.by, "An item of its config or secret has changed.");
-    superseded.into_iter().chain([rollout.into()]).collect()
+    let wanted = cx.state.settings_of(service.id);
+    let notes = "An item of its config or secret has changed.";
+    let rollout = deployment(cx, service, &wanted, &cause.by, notes);
+    let pinned = settings::pinned(rollout.id, &wanted);
+    superseded.into_iter().chain([rollout.into()]).chain(pinned).collect()
 }
 
 fn change(

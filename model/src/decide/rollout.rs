@@ -4,13 +4,24 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Context;
-use crate::{Account, Actor, Change, Deployment, DeploymentId, DeploymentStatus, ItemChange, SecretPin, Service};
+use crate::{
+    Account, Actor, Change, Deployment, DeploymentId, DeploymentStatus, HealthCheck, ItemChange, SecretPin, Service,
+    Settings,
+};
 
-/// A rollout that has not ended by then fails.
+/// A rollout that has not ended by then fails; replicas that may take longer to start have that much more.
 const ROLLOUT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The deployment that `service` names as its newest, made from its config and secret as they are now.
-pub(super) fn deployment(cx: &Context<'_>, service: &Service, by: &str, notes: &str) -> Deployment {
+pub(super) fn deployment(
+    cx: &Context<'_>,
+    service: &Service,
+    settings: &Settings,
+    by: &str,
+    notes: &str,
+) -> Deployment {
+    let grace = settings.check(service.spec.port).start_grace_seconds;
+    let slower = Duration::from_secs(grace.saturating_sub(HealthCheck::START_GRACE_SECONDS).into());
     Deployment {
         id: service.deployment,
         service: service.id,
@@ -25,7 +36,7 @@ pub(super) fn deployment(cx: &Context<'_>, service: &Service, by: &str, notes: &
         rollback_from: None,
         notes: notes.to_owned(),
         error_message: String::new(),
-        deadline: cx.now.after(ROLLOUT_LIMIT),
+        deadline: cx.now.after(ROLLOUT_LIMIT + slower),
         revision: cx.revision,
     }
 }

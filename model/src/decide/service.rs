@@ -2,13 +2,14 @@
 
 use super::context::References;
 use super::rollout::{deployment, next_version};
-use super::{Context, Decision, secret};
+use super::{Context, Decision, secret, settings};
 use crate::{
     AccountId, Change, ConfigId, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome,
     Rejection, Replica, Resource, SecretId, Service, ServiceDraft, ServiceId, ServiceKind, ServicePatch, ServiceSpec,
+    Setting, Settings,
 };
 
-pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft) -> Result<Decision, Rejection> {
+pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft, said: &[Setting]) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let project = draft.project.unwrap_or(account.default_project);
     let mut references = References::default();
@@ -39,11 +40,22 @@ pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft) -> Result<Decision,
         touched: cx.revision,
     };
     require_free_name(cx, account.id, service.kind(), &draft.name)?;
-    let first = deployment(cx, &service, &account.name, &draft.notes);
-    Ok(put(vec![first.into()], service))
+    let usual = Settings::default();
+    let wanted = usual.clone().with(said);
+    settings::require_admin(account, &usual, &wanted)?;
+    let first = deployment(cx, &service, &wanted, &account.name, &draft.notes);
+    let mut changes = vec![first.into()];
+    changes.extend(settings::wanted(cx, service.id, &wanted));
+    changes.extend(settings::pinned(service.deployment, &wanted));
+    Ok(put(changes, service))
 }
 
-pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> Result<Decision, Rejection> {
+pub(super) fn update(
+    cx: &Context<'_>,
+    id: ServiceId,
+    patch: &ServicePatch,
+    said: &[Setting],
+) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let before = cx.service(id)?;
     let mut references = References::default();
@@ -64,12 +76,16 @@ pub(super) fn update(cx: &Context<'_>, id: ServiceId, patch: &ServicePatch) -> R
     }
     service.project = patch.project.unwrap_or(before.project);
     service.spec = patched(&before.spec, patch);
-    let mut changes = Vec::new();
-    if starts_rollout(patch, before) {
+    let known = cx.state.settings_of(id);
+    let wanted = known.clone().with(said);
+    settings::require_admin(account, &known, &wanted)?;
+    let mut changes: Vec<_> = settings::wanted(cx, id, &wanted).into_iter().collect();
+    if starts_rollout(patch, before) || !wanted.run_alike(&known) {
         let (next, superseded) = next_version(cx, before, service);
         service = next;
         changes.extend(superseded);
-        changes.push(deployment(cx, &service, &account.name, &patch.notes).into());
+        changes.push(deployment(cx, &service, &wanted, &account.name, &patch.notes).into());
+        changes.extend(settings::pinned(service.deployment, &wanted));
     }
     // A route is filed under its service's project.
     for route in cx
@@ -99,12 +115,14 @@ pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Reject
     let deployments: Vec<_> = cx.state.deployments_of(id).map(|it| it.id).collect();
     changes.extend(deployments.iter().map(|it| Change::Delete(Key::Deployment(*it))));
     changes.extend(secret::released(cx, &deployments));
+    changes.extend(settings::gone(cx, id, &deployments));
     let running = cx.state.replicas_of(id).filter(|it| it.intent == Intent::Run);
     changes.extend(running.map(|it| Change::from(retired(cx, it))));
     Ok(Decision::done(changes))
 }
 
-/// The whole revision comes back: image, port, replicas, container settings, config values, versions of secrets.
+/// The whole revision comes back: image, port, replicas, container settings, config values, versions of secrets, and all
+/// settings but how rollouts go.
 pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let old = cx.deployment(id)?;
@@ -123,13 +141,18 @@ pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Resu
         ..old.spec.clone()
     };
     let (service, _) = next_version(cx, before, service);
+    let settings = Settings {
+        update: cx.state.settings_of(service.id).update,
+        ..cx.state.pinned_settings(id)
+    };
     let next = Deployment {
         config_snapshot: old.config_snapshot.clone(),
         secrets: old.secrets.clone(),
         rollback_from: Some(id),
-        ..deployment(cx, &service, &account.name, notes)
+        ..deployment(cx, &service, &settings, &account.name, notes)
     };
-    let mut changes = Vec::new();
+    let mut changes: Vec<_> = settings::wanted(cx, service.id, &settings).into_iter().collect();
+    changes.extend(settings::pinned(next.id, &settings));
     if let Some(current) = cx.state.deployment(before.deployment) {
         let rolled_back = Deployment {
             status: DeploymentStatus::RolledBack,

@@ -7,6 +7,7 @@ mod configs;
 mod keys;
 mod properties;
 mod services;
+mod settings;
 mod voting;
 
 use std::net::SocketAddr;

@@ -6,9 +6,10 @@ use imbl::{OrdMap, OrdSet};
 use super::group::Group;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, Domain, DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId, NodeVoting, Operation,
-    OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret, SecretId, SecretItem,
-    SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, Session, SessionId, Timestamp, Verb,
+    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId,
+    NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret,
+    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings,
+    Session, SessionId, Timestamp, Verb,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -159,6 +160,8 @@ indexed! {
     Quota(it) by () => {}
     NodeVoting(it) by () => {}
     AuthorityRotation(it) by () => {}
+    ServiceSettings(it) by () => {}
+    DeploymentSettings(it) by () => {}
 }
 
 impl Indexed for Service {

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::{Members, State};
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
-    ConfigItemId, Deployment, DeploymentId, Domain, DomainId, Event, EventId, JoinToken, JoinTokenId, Key, KeyVersion,
-    Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica, ReplicaId, Revision,
-    Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId,
-    ServiceKind, Session, SessionId, Timestamp, Voting,
+    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken,
+    JoinTokenId, Key, KeyVersion, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId,
+    Replica, ReplicaId, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
+    SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings, Session, SessionId, Timestamp, Voting,
 };
 
 /// The second halves of all pairs that begin with `first`, in order.
@@ -60,6 +60,8 @@ tables! {
     event events EventId => Event,
     node_voting node_votings NodeId => NodeVoting,
     authority_rotation authority_rotations ClusterId => AuthorityRotation,
+    service_settings service_settings_records ServiceId => ServiceSettings,
+    deployment_settings deployment_settings_records DeploymentId => DeploymentSettings,
 }
 
 /// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
@@ -158,7 +160,9 @@ impl State {
             | Key::Quota(_)
             | Key::Event(_)
             | Key::NodeVoting(_)
-            | Key::AuthorityRotation(_) => None,
+            | Key::AuthorityRotation(_)
+            | Key::ServiceSettings(_)
+            | Key::DeploymentSettings(_) => None,
         }
     }
 

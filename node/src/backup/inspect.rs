@@ -79,6 +79,8 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::Session(_)
         | Resource::Quota(_)
         | Resource::NodeVoting(_)
-        | Resource::AuthorityRotation(_) => "other",
+        | Resource::AuthorityRotation(_)
+        | Resource::ServiceSettings(_)
+        | Resource::DeploymentSettings(_) => "other",
     }
 }

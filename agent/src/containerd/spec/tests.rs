@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use model::{ByteCount, ContainerSpec, DeploymentId, Millicores, ReplicaId, Resources, ServiceId, ServiceSpec};
+use model::{
+    ByteCount, ContainerSpec, DeploymentId, Millicores, ReplicaId, Resources, ServiceId, ServiceSpec, Settings,
+};
 use uuid::Uuid;
 
 use super::*;
@@ -22,6 +24,7 @@ fn request(container: ContainerSpec) -> RunRequest {
             secret: None,
             container,
         },
+        settings: Settings::default(),
         config: BTreeMap::from([
             ("COLOUR".to_owned(), "config".to_owned()),
             ("SIZE".to_owned(), "config".to_owned()),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use model::{
     AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, KeyVersion, NodeId,
     NodeView, Phase, Replica, ReplicaId, ReplicaReport, Revision, Sealed, SecretItemId, SecretPin, SecretValue,
-    SecretValueId, ServiceId, ServiceSpec, Timestamp,
+    SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
 };
 use planner::Limits;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -453,6 +453,7 @@ fn assignment(n: u128, intent: Intent) -> Assignment {
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
+        settings: Settings::default(),
         secrets: Vec::new(),
     }
 }

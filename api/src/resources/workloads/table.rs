@@ -4,6 +4,7 @@ use model::Kind;
 
 use super::View;
 use super::container::resources_out;
+use super::settings::{self, DRAIN_SECONDS, HEALTH_CHECK, PLACEMENT, RESTART_POLICY, UPDATE, VOLUMES};
 use crate::fields::{Field, Shape};
 use crate::output::Out;
 use crate::resources::{ANY_TEXT, NOTES, TEXT};
@@ -13,7 +14,7 @@ use crate::view::service_status::ServiceStatus;
 const STOP_GRACE_MAX: i64 = 3600;
 
 /// The fields of services in the order shown.
-pub const OF_SERVICES: [Field<View>; 20] = [
+pub const OF_SERVICES: [Field<View>; 26] = [
     Field::read_only("id", Shape::Id, "Its id.", |v| v.service.id.0.into()),
     Field::required(
         "name",
@@ -115,6 +116,36 @@ pub const OF_SERVICES: [Field<View>; 20] = [
         ANY_TEXT,
         "Why it is not as wanted; empty when it is.",
         |v| (&v.standing.reason).into(),
+    ),
+    Field::optional_or_null(
+        "health_check",
+        Shape::Object(HEALTH_CHECK),
+        "How it is found out whether a replica is fit for requests. Default, and with null: its port takes connections.",
+        |v| settings::health_check_out(&v.settings.check(v.service.spec.port)),
+    ),
+    Field::optional("update", Shape::Object(UPDATE), "How rollouts go.", |v| {
+        settings::update_out(v.settings.update)
+    }),
+    Field::optional(
+        "restart_policy",
+        Shape::Object(RESTART_POLICY),
+        "When a container that ended is started again.",
+        |v| settings::restart_out(v.settings.restart),
+    ),
+    Field::optional(
+        "drain_seconds",
+        DRAIN_SECONDS,
+        "Seconds that requests in flight have before a container is told to stop; default 30.",
+        |v| settings::drain_out(v.settings.drain_seconds),
+    ),
+    Field::optional("placement", Shape::Object(PLACEMENT), "Where replicas go.", |v| {
+        settings::placement_out(&v.settings.placement)
+    }),
+    Field::optional(
+        "volumes",
+        Shape::Objects(VOLUMES),
+        "Files and folders of the host in the container; only for admins.",
+        |v| settings::volumes_out(&v.settings.volumes),
     ),
     Field::write_only("notes", NOTES, "A note for the deployment this starts."),
 ];

@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Change, ConfigItemPatch, Key, RoutePatch, SealedItem, SecretItemId, SecretValueId, ServicePatch, decide};
+use crate::{
+    Change, ConfigItemPatch, Key, RoutePatch, SealedItem, SecretItemId, SecretValueId, ServicePatch, Setting,
+    UpdatePolicy, decide,
+};
 
 /// One random step. Numbers pick among what exists, so that most commands reach something.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ enum Step {
     Redeploy(usize),
     RollBack(usize),
     RemoveNode(usize),
+    Say(usize, u8),
+    ServiceWith(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -56,7 +61,18 @@ fn step() -> impl Strategy<Value = Step> {
         pick.clone().prop_map(Step::Redeploy),
         pick.clone().prop_map(Step::RollBack),
         pick.clone().prop_map(Step::RemoveNode),
+        (pick.clone(), any::<u8>()).prop_map(|(a, b)| Step::Say(a, b)),
+        (0u8..6).prop_map(Step::ServiceWith),
     ]
+}
+
+fn said(v: u8) -> Vec<Setting> {
+    let seconds = Setting::DrainSeconds(Some(u32::from(v % 3)).filter(|it| *it > 0));
+    let update = Setting::Update(UpdatePolicy {
+        auto_rollback: v.is_multiple_of(2),
+        ..UpdatePolicy::default()
+    });
+    [seconds, update].into_iter().take(1 + usize::from(v % 2)).collect()
 }
 
 fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
@@ -219,6 +235,14 @@ fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
                 },
             )
         }
+        Step::Say(n, v) => {
+            let patch = ServicePatch {
+                image: v.is_multiple_of(5).then(|| format!("web:{v}")),
+                ..ServicePatch::default()
+            };
+            (admin, Command::UpdateServiceWith(service(n)?.id, patch, said(v)))
+        }
+        Step::ServiceWith(n) => (admin, Command::CreateServiceWith(draft(&format!("s{n}")), said(n))),
         Step::RemoveNode(n) => (admin, Command::RemoveNode(state.nodes().nth(n)?.id)),
         Step::Key(n) => {
             let account = log.account();
@@ -273,6 +297,16 @@ proptest! {
             for pin in &deployment.secrets {
                 prop_assert!(log.state.secret_value(pin.value()).is_some(), "a pinned value is kept");
             }
+        }
+        for service in log.state.services() {
+            let pinned = log.state.pinned_settings(service.deployment);
+            prop_assert!(log.state.settings_of(service.id).run_alike(&pinned), "what is wanted is rolled out");
+        }
+        for record in log.state.service_settings_records() {
+            prop_assert!(log.state.service(record.id).is_some() && !record.list.is_empty(), "{:?}", record);
+        }
+        for record in log.state.deployment_settings_records() {
+            prop_assert!(log.state.deployment(record.id).is_some() && !record.list.is_empty(), "{:?}", record);
         }
         for value in log.state.secret_values() {
             let is_current = log.state.secret_item(value.id.item).is_some_and(|it| it.value() == value.id);

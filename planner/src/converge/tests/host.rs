@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{
     AccountId, Assignment, Deployment, DeploymentId, DeploymentStatus, Intent, NodeId, NodeView, Phase, Replica,
-    ReplicaId, Revision, ServiceId, ServiceSpec, Timestamp,
+    ReplicaId, Revision, ServiceId, ServiceSpec, Settings, Timestamp,
 };
 use uuid::Uuid;
 
@@ -75,6 +75,7 @@ pub(super) fn assignment(n: u128, intent: Intent, phase: Phase) -> Assignment {
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
+        settings: Settings::default(),
         secrets: Vec::new(),
     }
 }
