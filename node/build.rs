@@ -5,5 +5,8 @@ fn main() -> std::io::Result<()> {
         .bytes(".")
         // It holds keys, which are never to be printed.
         .skip_debug(["goblins.keyring.v1.Bundle"])
-        .compile_protos(&["proto/goblins/keyring/v1.proto"], &["proto"])
+        .compile_protos(
+            &["proto/goblins/images/v1.proto", "proto/goblins/keyring/v1.proto"],
+            &["proto"],
+        )
 }

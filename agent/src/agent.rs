@@ -49,8 +49,8 @@ impl Agent {
     ) -> Result<Self, NetworkError> {
         network.prepare().await?;
         let stop = CancellationToken::new();
-        let outbox = Outbox::start(reporter, stop.clone());
-        let carrier = Carrier::new(runtime, network, drainer, opener, config.node_name);
+        let outbox = Outbox::start(Arc::clone(&reporter), stop.clone());
+        let carrier = Carrier::new(runtime, network, drainer, opener, reporter, config.node_name);
         let reconciler = Reconciler::new(wanted, carrier, config.limits, outbox, stop.clone());
         Ok(Self {
             stop,

@@ -13,18 +13,20 @@ mod turns;
 mod user;
 mod vault;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use containerd_client::services::v1::{Container, ListContainersRequest};
 use model::{NodeId, ReplicaId};
+use planner::CollectLimits;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::image::Images;
+use crate::image::{Content, Images, Login, Progress};
 use crate::logs;
+use crate::ports::Peers;
 use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
 use api::{Api, SHORT, within};
 use container::Host;
@@ -86,12 +88,17 @@ impl Containerd {
     ///
     /// # Errors
     /// When the namespace cannot be one.
-    pub fn new(config: ContainerdConfig) -> Result<Self, BadNamespace> {
+    pub fn new(config: ContainerdConfig, peers: Arc<dyn Peers>) -> Result<Self, BadNamespace> {
         let api = Api::new(&config.socket, &config.namespace).map_err(|source| BadNamespace {
             namespace: config.namespace.clone(),
             source,
         })?;
-        let images = Images::new(api.clone(), config.snapshotter.clone(), &config.insecure_registries);
+        let images = Images::new(
+            api.clone(),
+            config.snapshotter.clone(),
+            &config.insecure_registries,
+            peers,
+        );
         Ok(Self {
             api,
             images,
@@ -100,6 +107,27 @@ impl Containerd {
             ends: Arc::default(),
             config: config.into(),
         })
+    }
+
+    /// What other nodes may fetch from this host.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        self.images.content()
+    }
+
+    /// The pulls that are under way, by the reference that is pulled.
+    #[must_use]
+    pub fn progress(&self) -> BTreeMap<String, Progress> {
+        self.images.progress()
+    }
+
+    /// Drops images that nobody needs: `needed` are the references of those that are. Answers whether it is worth while
+    /// to look again at once.
+    ///
+    /// # Errors
+    /// When containerd does not answer.
+    pub async fn collect(&self, needed: &BTreeSet<String>, limits: &CollectLimits) -> Result<bool, RuntimeError> {
+        Ok(self.images.collect(needed, limits).await?)
     }
 
     /// containerd's version, once it answers.
@@ -151,9 +179,17 @@ impl Runtime for Containerd {
         Ok(found)
     }
 
-    async fn pull(&self, image: &str) -> Result<(), RuntimeError> {
-        self.images.ensure(image).await?;
+    async fn look_up(&self, image: &str, login: Option<&Login>) -> Result<String, RuntimeError> {
+        Ok(self.images.look_up(image, login).await?)
+    }
+
+    async fn pull(&self, image: &str, login: Option<&Login>) -> Result<(), RuntimeError> {
+        self.images.ensure(image, login).await?;
         Ok(())
+    }
+
+    async fn has_room(&self) -> bool {
+        self.images.has_room(&CollectLimits::default()).await
     }
 
     async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError> {

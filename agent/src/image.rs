@@ -1,25 +1,39 @@
-//! Images: from a registry into containerd's content store, unpacked, without containerd's help, since 1.6 has none.
+//! Images: from a registry, or from other nodes, into containerd's content store, unpacked, without containerd's help,
+//! since 1.6 has none.
 //!
 //! `Images::ensure` is the whole of it: resolve the reference, choose this host's variant, fetch what is missing, unpack
 //! layer by layer. Callers that want the same image at the same time share one pull.
 
+mod collect;
+mod content;
 mod error;
+mod login;
 mod manifest;
+mod progress;
+mod pull;
 mod registry;
+mod source;
 mod store;
 mod unpack;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oci_client::Reference;
+use oci_client::secrets::RegistryAuth;
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 use crate::containerd::api::Api;
+use crate::ports::Peers;
+use collect::Memory;
+pub use content::Content;
 pub use error::PullError;
+pub use login::Login;
 pub(crate) use manifest::{Defaults, ImageConfig};
-use manifest::{Manifest, Resolved};
+use manifest::{Document, Manifest, choose};
+pub use progress::Progress;
+use progress::Pulls;
 use registry::Registry;
 
 /// For the whole of one pull; a transfer that stalls is given up long before.
@@ -37,64 +51,110 @@ pub(crate) struct Unpacked {
 }
 
 /// The images of one containerd namespace.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Images {
     api: Api,
     snapshotter: String,
     insecure: Arc<[String]>,
-    registry: Arc<OnceCell<Registry>>,
-    pulls: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+    /// For images that need no credentials.
+    anonymous: Arc<OnceCell<Registry>>,
+    peers: Arc<dyn Peers>,
+    turns: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+    pulls: Pulls,
+    /// Held by pulls together, by who drops images alone.
+    gate: Arc<tokio::sync::RwLock<()>>,
+    memory: Arc<tokio::sync::Mutex<Memory>>,
+}
+
+impl std::fmt::Debug for Images {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Images")
+            .field("pulls", &self.pulls)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Images {
-    pub(crate) fn new(api: Api, snapshotter: String, insecure_registries: &[String]) -> Self {
+    pub(crate) fn new(api: Api, snapshotter: String, insecure_registries: &[String], peers: Arc<dyn Peers>) -> Self {
         Self {
             api,
             snapshotter,
             insecure: insecure_registries.into(),
-            registry: Arc::default(),
-            pulls: Arc::default(),
+            anonymous: Arc::default(),
+            peers,
+            turns: Arc::default(),
+            pulls: Pulls::default(),
+            gate: Arc::default(),
+            memory: Arc::default(),
+        }
+    }
+
+    /// The digest that an image's name stands for in its registry now.
+    pub(crate) async fn look_up(&self, image: &str, login: Option<&Login>) -> Result<String, PullError> {
+        let reference = parse(image)?;
+        match self.private(image, &reference, login)? {
+            Some(registry) => registry.digest(image, &reference).await,
+            None => self.public().await?.digest(image, &reference).await,
         }
     }
 
     /// Fetches and unpacks what is missing of an image; quick when nothing is.
-    pub(crate) async fn ensure(&self, image: &str) -> Result<Unpacked, PullError> {
+    pub(crate) async fn ensure(&self, image: &str, login: Option<&Login>) -> Result<Unpacked, PullError> {
         let reference = parse(image)?;
+        let _kept = self.gate.read().await;
         let _one_at_a_time = self.alone(&reference.whole()).await;
-        if let Some(unpacked) = self.find_parsed(&reference).await? {
+        if let Some(unpacked) = self.find_parsed(image, &reference).await? {
             return Ok(unpacked);
         }
-        tokio::time::timeout(WHOLE_PULL, self.pull(image, &reference))
-            .await
-            .unwrap_or_else(|_| {
-                Err(PullError::Unreachable {
-                    image: image.to_owned(),
-                    registry: reference.resolve_registry().to_owned(),
-                    source: format!("the pull took longer than {} min", WHOLE_PULL.as_secs() / 60).into(),
-                })
+        let pull = async {
+            match self.private(image, &reference, login)? {
+                Some(registry) => self.pull(image, &reference, &registry).await,
+                None => self.pull(image, &reference, self.public().await?).await,
+            }
+        };
+        tokio::time::timeout(WHOLE_PULL, pull).await.unwrap_or_else(|_| {
+            Err(PullError::Unreachable {
+                image: image.to_owned(),
+                registry: reference.resolve_registry().to_owned(),
+                source: format!("the pull took longer than {} min", WHOLE_PULL.as_secs() / 60).into(),
             })
+        })
+    }
+
+    /// The pulls that are under way.
+    pub(crate) fn progress(&self) -> BTreeMap<String, Progress> {
+        self.pulls.all()
+    }
+
+    /// What other nodes may ask this one for.
+    pub(crate) fn content(&self) -> Content {
+        Content::new(self.api.clone())
     }
 
     /// Waits until nobody else in this process fetches what is called so.
     async fn alone(&self, name: &str) -> OwnedMutexGuard<()> {
         let lock = {
-            let mut pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
-            pulls.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(pulls.entry(name.to_owned()).or_default())
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(turns.entry(name.to_owned()).or_default())
         };
         lock.lock_owned().await
     }
 
     /// An image if all of it is on this host.
     pub(crate) async fn find(&self, image: &str) -> Result<Option<Unpacked>, PullError> {
-        self.find_parsed(&parse(image)?).await
+        self.find_parsed(image, &parse(image)?).await
     }
 
-    async fn find_parsed(&self, reference: &Reference) -> Result<Option<Unpacked>, PullError> {
+    async fn find_parsed(&self, image: &str, reference: &Reference) -> Result<Option<Unpacked>, PullError> {
         let name = reference.whole();
-        let Some(target) = store::image_target(&self.api, &name).await? else {
+        let Some(mut target) = store::image_target(&self.api, &name).await? else {
             return Ok(None);
         };
+        let document = store::read_json::<Document>(&self.api, &target).await?;
+        if let Some(variants) = document.and_then(|it| it.manifests) {
+            target = choose(image, &variants)?.digest.clone();
+        }
         let Some(manifest) = store::read_json::<Manifest>(&self.api, &target).await? else {
             return Ok(None);
         };
@@ -106,73 +166,27 @@ impl Images {
         Ok(here.then_some(Unpacked { name, config, chain_id }))
     }
 
-    async fn pull(&self, image: &str, reference: &Reference) -> Result<Unpacked, PullError> {
-        let registry = self
-            .registry
-            .get_or_try_init(|| async { Registry::new(&self.insecure) })
-            .await?;
-        let Resolved {
-            manifest,
-            bytes,
-            digest,
-            media_type,
-        } = registry.resolve(image, reference).await?;
-        let config_bytes = registry.small_blob(image, reference, &manifest.config).await?;
-        let config: ImageConfig = serde_json::from_slice(&config_bytes).map_err(|source| PullError::Invalid {
-            image: image.to_owned(),
-            what: "its configuration is not that of a container image",
-            source: Some(source.into()),
-        })?;
-        config.check(image, &manifest)?;
-        let chain_ids = unpack::chain_ids(&config.rootfs.diff_ids);
-        let chain_id = chain_ids.last().cloned().unwrap_or_default();
+    async fn public(&self) -> Result<&Registry, PullError> {
+        let make = || async { Registry::new(&self.insecure, RegistryAuth::Anonymous, None) };
+        self.anonymous.get_or_try_init(make).await
+    }
 
-        let origin = store::Origin {
-            image,
-            registry: reference.resolve_registry(),
-        };
-        let lease = store::Lease::take(&self.api).await?;
-        for layer in &manifest.layers {
-            // Images share layers, and containerd lets only one write a blob.
-            let _one_at_a_time = self.alone(&layer.digest).await;
-            if !store::has(&self.api, &layer.digest).await? {
-                let stream = registry.blob(image, reference, layer).await?;
-                store::write(&self.api, &lease, origin, layer, HashMap::new(), stream).await?;
-            }
-        }
-        unpack::unpack(
-            &self.api,
-            &lease,
-            &self.snapshotter,
-            image,
-            &manifest.layers,
-            &chain_ids,
-        )
-        .await?;
-        let labels = HashMap::from([(
-            format!("containerd.io/gc.ref.snapshot.{}", self.snapshotter),
-            chain_id.clone(),
-        )]);
-        let target = manifest::Descriptor {
-            media_type,
-            size: bytes.len() as i64,
-            digest,
-        };
-        let documents = [
-            (&manifest.config, labels, config_bytes),
-            (&target, manifest.labels(), bytes),
-        ];
-        for (blob, labels, bytes) in documents {
-            let _one_at_a_time = self.alone(&blob.digest).await;
-            store::write_small(&self.api, &lease, origin, blob, labels, bytes).await?;
-        }
-        store::name_image(&self.api, &reference.whole(), &target).await?;
-        lease.release().await;
-        Ok(Unpacked {
-            name: reference.whole(),
-            config,
-            chain_id,
-        })
+    /// A client of its own for each use of credentials: a client shows what it was given once to its registry ever after.
+    fn private(
+        &self,
+        image: &str,
+        reference: &Reference,
+        login: Option<&Login>,
+    ) -> Result<Option<Registry>, PullError> {
+        let Some(login) = login else { return Ok(None) };
+        let registry = reference.resolve_registry();
+        let auth = login.auth(registry).map_err(|what| PullError::Login {
+            image: image.to_owned(),
+            registry: registry.to_owned(),
+            secret: login.secret.clone(),
+            what,
+        })?;
+        Registry::new(&self.insecure, auth, Some(login.secret.clone())).map(Some)
     }
 }
 

@@ -84,7 +84,7 @@ mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
-    use model::Phase;
+    use model::{DeploymentId, Phase, PinSource};
     use tokio::sync::mpsc;
     use uuid::Uuid;
 
@@ -97,6 +97,10 @@ mod tests {
 
     #[async_trait]
     impl Reporter for FakeReporter {
+        async fn pin(&self, _: DeploymentId, _: &str, _: PinSource) -> Result<(), ReportError> {
+            Ok(())
+        }
+
         async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError> {
             let mut refuse = self.refuse.lock().unwrap();
             if *refuse > 0 {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{KeyVersion, NodeView, ReplicaId, ReplicaReport, SecretValue};
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use model::{DeploymentId, KeyVersion, NodeView, PinSource, ReplicaId, ReplicaReport, SecretValue};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -18,7 +20,7 @@ pub struct Wanted {
     pub may_start: bool,
 }
 
-/// Tells the cluster what became of replicas.
+/// Tells the cluster what became of replicas, and what images are.
 #[async_trait]
 pub trait Reporter: Send + Sync + 'static {
     /// Returns once the reports are part of the replicated state. Has a deadline of its own.
@@ -26,6 +28,13 @@ pub trait Reporter: Send + Sync + 'static {
     /// # Errors
     /// When they are not, or when that is not known; the agent tries again with what is true by then.
     async fn report(&self, reports: Vec<ReplicaReport>) -> Result<(), ReportError>;
+
+    /// Tells which bytes a rollout is to run. Returns once it is part of the replicated state that it runs these, or
+    /// what another host has said before.
+    ///
+    /// # Errors
+    /// When it is not, or when that is not known.
+    async fn pin(&self, deployment: DeploymentId, digest: &str, source: PinSource) -> Result<(), ReportError>;
 }
 
 /// Reports did not get through.
@@ -48,6 +57,32 @@ pub trait Opener: Send + Sync + 'static {
     /// # Errors
     /// When the keyring is locked or the value does not open. Nothing of the value is in the error.
     fn open(&self, value: &SecretValue) -> Result<Zeroizing<Vec<u8>>, OpenError>;
+}
+
+/// Gives the content of images that other nodes of the cluster have.
+#[async_trait]
+pub trait Peers: Send + Sync + 'static {
+    /// A blob of an image, both by their digests, from the first node that has it. Its bytes are not checked.
+    async fn blob(&self, image: &str, digest: &str) -> Option<PeerBlob>;
+}
+
+/// A blob as another node sends it.
+pub struct PeerBlob {
+    /// That node's name.
+    pub node: String,
+    /// Its bytes, unchecked.
+    pub bytes: BoxStream<'static, Result<Bytes, std::io::Error>>,
+}
+
+/// A node that has no others to ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoPeers;
+
+#[async_trait]
+impl Peers for NoPeers {
+    async fn blob(&self, _: &str, _: &str) -> Option<PeerBlob> {
+        None
+    }
 }
 
 /// A sealed value cannot be opened.

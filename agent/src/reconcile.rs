@@ -239,7 +239,12 @@ impl Reconciler {
     /// Lets steps end that are nearly done, so that less is found half made at the next start.
     async fn farewell(mut self) {
         let end = Instant::now() + FAREWELL;
-        let patient = |step: &Step| matches!(step, Step::Drain { .. } | Step::Pull { .. });
+        let patient = |step: &Step| {
+            matches!(
+                step,
+                Step::Drain { .. } | Step::LookUp { .. } | Step::Pull { .. } | Step::Prefetch { .. }
+            )
+        };
         while self.under_way.values().any(|step| !patient(step)) {
             tokio::select! {
                 Some(ended) = self.steps.join_next_with_id() => {

@@ -10,7 +10,7 @@ use model::{DeploymentId, Reason, ReplicaId, ServiceId, ServiceSpec, Settings};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::image::PullError;
+use crate::image::{Login, PullError};
 use crate::reason::{self, chain};
 use crate::secret::OpenSecret;
 
@@ -20,8 +20,14 @@ pub trait Runtime: Send + Sync + 'static {
     /// Every container of ours on this host, whether a task runs in it or not.
     async fn list(&self) -> Result<Vec<Listed>, RuntimeError>;
 
+    /// Asks the registry for the digest that an image's name stands for now.
+    async fn look_up(&self, image: &str, login: Option<&Login>) -> Result<String, RuntimeError>;
+
     /// Fetches and unpacks an image; quick when it is here already.
-    async fn pull(&self, image: &str) -> Result<(), RuntimeError>;
+    async fn pull(&self, image: &str, login: Option<&Login>) -> Result<(), RuntimeError>;
+
+    /// Whether the disk has room for images that nothing here runs.
+    async fn has_room(&self) -> bool;
 
     /// Creates and starts a container of an image that was pulled. When it fails nothing of it is left.
     async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError>;
@@ -198,6 +204,12 @@ impl RuntimeError {
             | Self::Secrets { .. }
             | Self::File { .. } => false,
         }
+    }
+
+    /// Whether a registry has failed to answer, so that it does not say no either.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Pull(error) if error.is_silence())
     }
 
     /// What to tell the user of a replica that cannot be started because of it.

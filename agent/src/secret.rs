@@ -42,28 +42,38 @@ pub(crate) fn open_all(
     deployment.secrets.iter().map(|pin| open(opener, pin, values)).collect()
 }
 
+/// Opens these values as they are, whatever their keys.
+pub(crate) fn open_values(opener: &dyn Opener, values: &[Arc<SecretValue>]) -> Result<Vec<OpenSecret>, Unopened> {
+    values.iter().map(|it| unseal(opener, it)).collect()
+}
+
 fn open(opener: &dyn Opener, pin: &SecretPin, values: &[Arc<SecretValue>]) -> Result<OpenSecret, Unopened> {
     let SecretPin { key, version, .. } = pin;
-    let unreadable = |why: &str| {
-        let text = format!("the secret item `{key}` (value {version}) cannot be opened on this host: {why}");
-        Unopened::Unreadable(reason(reason::SECRET_UNREADABLE, text))
-    };
     if !is_file_name(key) {
-        return Err(unreadable(
-            "its key cannot be the name of a file; give the item another one",
-        ));
+        let why = "its key cannot be the name of a file; give the item another one";
+        return Err(unreadable(key, *version, why));
     }
     let value = values.iter().find(|it| it.id == pin.value());
-    let value = value.ok_or_else(|| unreadable("the cluster no longer has it; set the item's value again"))?;
+    let gone = "the cluster no longer has it; set the item's value again";
+    unseal(opener, value.ok_or_else(|| unreadable(key, *version, gone))?)
+}
+
+fn unreadable(key: &str, version: u32, why: &str) -> Unopened {
+    let text = format!("the secret item `{key}` (value {version}) cannot be opened on this host: {why}");
+    Unopened::Unreadable(reason(reason::SECRET_UNREADABLE, text))
+}
+
+fn unseal(opener: &dyn Opener, value: &SecretValue) -> Result<OpenSecret, Unopened> {
+    let unreadable = |why: &str| unreadable(&value.key, value.id.version, why);
     match opener.open(value) {
-        Ok(value) => Ok(OpenSecret {
-            key: key.clone(),
-            value,
+        Ok(opened) => Ok(OpenSecret {
+            key: value.key.clone(),
+            value: opened,
         }),
         Err(OpenError::Locked) => Err(Unopened::Locked(reason(
             reason::KEYRING_LOCKED,
-            "the keyring of this host is locked, so that containers with secrets cannot be started; run `goblins keyring \
-             unlock` (containers that run already are not affected)"
+            "the keyring of this host is locked, so that containers with secrets cannot be started, nor images fetched \
+             with credentials; run `goblins keyring unlock` (containers that run already are not affected)"
                 .to_owned(),
         ))),
         Err(OpenError::UnknownKey(key)) => Err(unreadable(&format!(

@@ -300,5 +300,6 @@ fn field_name(field: Field) -> &'static str {
         Field::Service => "service",
         Field::Config => "config",
         Field::Secret => "secret",
+        Field::RegistrySecret => "registry_secret",
     }
 }

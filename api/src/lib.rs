@@ -37,6 +37,6 @@ pub use output::Out;
 pub use port::{
     Authorities, AuthorityHeld, AuthorityNode, AuthorityView, BackupFault, BackupStream, Backups, ClusterView,
     ControlPlane, HealthView, KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings, MemberView, NodeHealth,
-    Readiness, Said, SealError, Sealer, SubmitError, Submitted, TransferFault, Unavailable,
+    PullProgress, Pulls, Readiness, Said, SealError, Sealer, SubmitError, Submitted, TransferFault, Unavailable,
 };
 pub use router::router;

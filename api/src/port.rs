@@ -4,6 +4,7 @@ mod authority;
 mod backup;
 mod health;
 mod keyring;
+mod pulls;
 mod transfer;
 
 use std::time::Duration;
@@ -14,9 +15,10 @@ pub use backup::{BackupFault, BackupStream, Backups};
 pub use health::{HealthView, NodeHealth, Said};
 pub use keyring::{KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings};
 use model::{
-    KeyVersion, NodeId, OperationId, Outcome, Rejection, Revision, Sealed, SecretValue, SecretValueId, State,
-    Submission, Timestamp,
+    KeyVersion, NodeId, OperationId, Outcome, Rejection, ReplicaId, Revision, Sealed, SecretValue, SecretValueId,
+    State, Submission, Timestamp,
 };
+pub use pulls::{PullProgress, Pulls};
 use thiserror::Error;
 pub use transfer::TransferFault;
 use zeroize::Zeroizing;
@@ -59,6 +61,10 @@ pub trait ControlPlane: Send + Sync + 'static {
     /// # Errors
     /// See [`TransferFault`].
     async fn transfer_leadership(&self, to: Option<NodeId>) -> Result<NodeId, TransferFault>;
+    /// How far the images of these replicas have come, each host asked at once for a short time.
+    async fn pulls(&self, _state: &State, _replicas: &[ReplicaId]) -> Pulls {
+        Pulls::new()
+    }
 
     /// Whether this node can serve linearizable reads.
     fn readiness(&self) -> Readiness;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::errors::{ApiError, FieldErrors};
 use crate::fields::{Field, Lookup, Values};
 use crate::output::Out;
-use crate::port::{ClusterView, ControlPlane, Sealer};
+use crate::port::{ClusterView, ControlPlane, Pulls, Sealer};
 
 /// One state as one account sees it, for one request.
 pub struct Realm<'a> {
@@ -26,6 +26,8 @@ pub struct Realm<'a> {
     pub parent: &'a str,
     /// Under which id a command of this request is proposed.
     pub operation: OperationId,
+    /// How far images have come to the hosts, where that was asked.
+    pub pulls: Option<&'a Pulls>,
     /// Seals and opens values.
     pub sealer: &'a dyn Sealer,
     /// Whether the client may ask again and is to get the same answer.

@@ -34,13 +34,14 @@ pub use events::Events;
 pub use join_tokens::JoinTokens;
 pub use nodes::Nodes;
 pub use projects::Projects;
-pub use replicas::{Replicas, WorkerReplicas};
+pub use replicas::{Replicas, ReplicasOf, WorkerReplicas};
 pub use routes::Routes;
 pub use secret_items::SecretItems;
 pub use secrets::Secrets;
-pub use services::Services;
+pub use services::{Services, WithPort};
 pub use users::Users;
-pub use workers::Workers;
+pub use workers::{Background, Workers};
+pub use workloads::Workload;
 
 use crate::fields::Shape;
 

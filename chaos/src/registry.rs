@@ -16,6 +16,7 @@ use crate::lab::{Lab, LabError, tail};
 use crate::pid::ProcessId;
 
 const PORT: u16 = 5000;
+const PRIVATE_PORT: u16 = 5001;
 const START_DEADLINE: Duration = Duration::from_secs(20);
 const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -57,21 +58,45 @@ pub struct Registry {
     address: String,
     process: ProcessId,
     http: reqwest::Client,
+    private: bool,
 }
 
 impl Registry {
+    /// The only user of a private registry.
+    pub const USER: &str = "ann";
+    /// That user's password.
+    pub const PASSWORD: &str = "s3cret-of-the-lab";
+    /// The same, as `htpasswd -B` writes it.
+    const HTPASSWD: &str = "ann:$2b$05$abcdefghijklmnopqrstuu.FHsGI67e4M.3i1EwS16iJebjpzAusS\n";
+
     /// Starts it beside the hosts, where all of them reach it, and waits until it answers.
     pub async fn start(lab: &mut Lab) -> Result<Self, RegistryError> {
-        let folder = lab.state().join("registry");
+        Self::start_as(lab, PORT, false).await
+    }
+
+    /// Starts one that gives and takes nothing without name and password, beside the other.
+    pub async fn start_private(lab: &mut Lab) -> Result<Self, RegistryError> {
+        Self::start_as(lab, PRIVATE_PORT, true).await
+    }
+
+    /// Where [`Registry::start_private`] listens, as `--insecure-registry` takes it.
+    pub fn private_address(lab: &Lab) -> String {
+        format!("{}:{PRIVATE_PORT}", lab.network().gateway())
+    }
+
+    async fn start_as(lab: &mut Lab, port: u16, private: bool) -> Result<Self, RegistryError> {
+        let folder = lab.state().join(format!("registry-{port}"));
         let config = folder.join("config.yml");
         let start = |error| RegistryError::Start(config.clone(), error);
         fs::create_dir_all(folder.join("data")).map_err(start)?;
-        let address = format!("{}:{PORT}", lab.network().gateway());
-        fs::write(
-            &config,
-            configuration(&folder.join("data").display().to_string(), &address),
-        )
-        .map_err(start)?;
+        let address = format!("{}:{port}", lab.network().gateway());
+        let users = folder.join("htpasswd");
+        fs::write(&users, Self::HTPASSWD).map_err(start)?;
+        let mut text = configuration(&folder.join("data").display().to_string(), &address);
+        if private {
+            text += &format!("auth: {{htpasswd: {{realm: lab, path: {}}}}}\n", users.display());
+        }
+        fs::write(&config, text).map_err(start)?;
         let log_path = folder.join("log");
         let log = fs::File::create(&log_path).map_err(start)?;
         let log_too = log.try_clone().map_err(start)?;
@@ -104,14 +129,19 @@ impl Registry {
             .get(&probe)
             .send()
             .await
-            .is_ok_and(|answer| answer.status().is_success())
+            .is_ok_and(|answer| answer.status().is_success() || answer.status() == StatusCode::UNAUTHORIZED)
         {
             if Instant::now() > end || !process.alive() {
                 return Err(silent());
             }
             sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { address, process, http })
+        Ok(Self {
+            address,
+            process,
+            http,
+            private,
+        })
     }
 
     /// `HOST:PORT`, as `--insecure-registry` takes it.
@@ -123,6 +153,16 @@ impl Registry {
     pub fn stop(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGKILL);
         self.process.wait_gone(START_DEADLINE);
+    }
+
+    /// Has it take connections and give no answers, until [`Registry::go_on`].
+    pub fn freeze(&self) {
+        self.process.signal(nix::sys::signal::Signal::SIGSTOP);
+    }
+
+    /// See [`Registry::freeze`].
+    pub fn go_on(&self) {
+        self.process.signal(nix::sys::signal::Signal::SIGCONT);
     }
 
     /// Pushes `image` as `name:tag`; gives the reference by which a service names it.
@@ -139,7 +179,10 @@ impl Registry {
 
     async fn push_blob(&self, name: &str, blob: &Blob, reference: &str) -> Result<(), RegistryError> {
         let base = format!("http://{}/v2/{name}/blobs", self.address);
-        let known = self.http.head(format!("{base}/{}", blob.digest)).send().await;
+        let known = self
+            .signed(self.http.head(format!("{base}/{}", blob.digest)))
+            .send()
+            .await;
         if known.is_ok_and(|answer| answer.status().is_success()) {
             return Ok(());
         }
@@ -156,8 +199,17 @@ impl Registry {
         Ok(())
     }
 
+    fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        if self.private {
+            request.basic_auth(Self::USER, Some(Self::PASSWORD))
+        } else {
+            request
+        }
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder, what: &str) -> Result<Response, RegistryError> {
-        let answer = request
+        let answer = self
+            .signed(request)
             .send()
             .await
             .map_err(|error| RegistryError::Request(what.to_owned(), error))?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
-    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken,
+    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
     ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service,
     ServiceId, ServiceSettings, Session, SessionId,
@@ -94,6 +94,8 @@ resources! {
     ServiceSettings(ServiceId),
     /// What a deployment was pinned to beyond its spec.
     DeploymentSettings(DeploymentId),
+    /// Which bytes a rollout runs.
+    ImagePin(DeploymentId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

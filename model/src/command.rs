@@ -11,9 +11,9 @@ pub use self::level::{COMMAND_LEVEL, level_of_version, leveled_version};
 use crate::{
     AccountId, AccountPatch, ApiKeyId, Authority, ClusterId, ConfigDraft, ConfigId, ConfigItemId, ConfigItemPatch,
     ConfigPatch, DeploymentId, DeploymentStatus, DomainDraft, DomainId, DomainPatch, Generation, KeyVersion, NodeDraft,
-    NodeId, NodePatch, PasswordHash, Phase, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId, Revision,
-    RouteDraft, RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId, ServiceDraft,
-    ServiceId, ServicePatch, SessionId, Setting, Timestamp, Voting,
+    NodeId, NodePatch, PasswordHash, Phase, PinSource, ProjectDraft, ProjectId, ProjectPatch, Reason, ReplicaId,
+    Revision, RouteDraft, RouteId, RoutePatch, Scope, Sealed, SealedAt, SealedItem, SecretId, SecretItemId,
+    ServiceDraft, ServiceId, ServicePatch, SessionId, Setting, Timestamp, Voting,
 };
 
 /// One step of a plan for one service. A plan leaves no choices to whoever carries it out.
@@ -264,4 +264,13 @@ pub enum Command {
     CreateServiceWith(ServiceDraft, Vec<Setting>),
     /// [`Command::UpdateService`] with settings that are said anew; a rollout is started where they bear on containers.
     UpdateServiceWith(ServiceId, ServicePatch, Vec<Setting>),
+    /// A host has looked up which bytes a rollout is to run. The first answer counts.
+    PinImage {
+        /// Of which rollout.
+        deployment: DeploymentId,
+        /// Of the image's manifest or index.
+        digest: String,
+        /// How it is known.
+        source: PinSource,
+    },
 }

@@ -9,6 +9,7 @@ mod context;
 mod domain;
 mod entry;
 mod events;
+mod image;
 mod keyring;
 mod node;
 mod plan;
@@ -135,6 +136,11 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::Refound { survivor, next_node } => refound::refound(cx, *survivor, *next_node),
         Command::CreateServiceWith(draft, settings) => service::create(cx, draft, settings),
         Command::UpdateServiceWith(id, patch, settings) => service::update(cx, *id, patch, settings),
+        Command::PinImage {
+            deployment,
+            digest,
+            source,
+        } => image::pin(cx, *deployment, digest, *source),
     }
 }
 

@@ -37,16 +37,16 @@ pub use id::{
     AccountId, ApiKeyId, ClusterId, ConfigId, ConfigItemId, DeploymentId, DomainId, JoinTokenId, NodeId, OperationId,
     ProjectId, ReplicaId, RouteId, SecretId, SecretItemId, SecretValueId, ServiceId, SessionId,
 };
-pub use node_view::{Assignment, NodeView, node_view};
+pub use node_view::{Assignment, ImageWanted, NodeView, RegistrySecret, Standby, node_view, standby_for};
 pub use outcome::Outcome;
 pub use rejection::{Field, Kind, Rejection};
 pub use resource::{
     Account, ApiKey, Authority, AuthorityRotation, AuthorityStep, Capacity, Cluster, Config, ConfigItem, Constraint,
-    ContainerSpec, Deployment, DeploymentSettings, DeploymentStatus, Domain, Event, EventId, HealthCheck, Intent,
-    ItemChange, JoinToken, KeyringState, Node, NodeStatus, NodeVoting, Operation, PasswordHash, Phase, PlacementRules,
-    Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, RestartCondition, RestartPolicy, Route,
-    Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind, ServiceSettings, ServiceSpec, Session,
-    Setting, Settings, UpdatePolicy, Verb, Volume, Voting,
+    ContainerSpec, Deployment, DeploymentSettings, DeploymentStatus, Domain, Event, EventId, HealthCheck, ImagePin,
+    Intent, ItemChange, JoinToken, KeyringState, Node, NodeStatus, NodeVoting, Operation, PasswordHash, Phase,
+    PinSource, PlacementRules, Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, RestartCondition,
+    RestartPolicy, Route, Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind, ServiceSettings,
+    ServiceSpec, Session, Setting, Settings, UpdatePolicy, Verb, Volume, Voting, named_digest, pinned_reference,
 };
 pub use restore::Refounding;
 pub use sealed::{KeyVersion, Sealed};

@@ -85,6 +85,8 @@ pub enum Field {
     Config,
     /// `secret`
     Secret,
+    /// `registry_secret`
+    RegistrySecret,
 }
 
 /// Why a command was refused.

@@ -17,7 +17,7 @@ use self::index::{Indexed, Indexes};
 pub use self::members::Members;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
-    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken,
+    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
     ReplicaId, Resource, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
     SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
@@ -86,7 +86,7 @@ state! {
     quotas Quota QuotaId,
     events Event EventId,
     node_votings NodeVoting NodeId,
-    authority_rotations AuthorityRotation ClusterId, service_settings_records ServiceSettings ServiceId, deployment_settings_records DeploymentSettings DeploymentId,
+    authority_rotations AuthorityRotation ClusterId, service_settings_records ServiceSettings ServiceId, deployment_settings_records DeploymentSettings DeploymentId, image_pins ImagePin DeploymentId,
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.

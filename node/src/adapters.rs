@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use agent::{Drainer, ReportError, Reporter};
+use agent::{Drainer, Progress, ReportError, Reporter};
 use api::{
-    ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, Readiness, Said, SealError, Sealer, TransferFault,
+    ClusterView, ControlPlane, HealthView, MemberView, NodeHealth, PullProgress, Pulls, Readiness, Said, SealError,
+    Sealer, TransferFault,
 };
 use async_trait::async_trait;
 use model::{
-    Actor, Command, KeyVersion, NodeId, ReplicaId, ReplicaReport, Revision, Sealed, SecretValue, SecretValueId, State,
-    Submission, Timestamp,
+    Actor, Command, DeploymentId, KeyVersion, NodeId, PinSource, Replica, ReplicaId, ReplicaReport, Revision, Sealed,
+    SecretValue, SecretValueId, State, Submission, Timestamp, pinned_reference,
 };
 use proxy::ProxyHandle;
 use raft::{Cluster, PeerTls};
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::backup::Backups;
+use crate::images::Others;
 use crate::keyring::Keyrings;
 use crate::metrics;
 
@@ -30,8 +32,13 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The API's way to consensus, to the keys of all nodes, and to backups.
-pub(crate) struct Control(pub(crate) Cluster, pub(crate) Arc<Keyrings>, pub(crate) Backups);
+/// The API's way to consensus, to the keys of all nodes, to backups, and to what hosts fetch.
+pub(crate) struct Control(
+    pub(crate) Cluster,
+    pub(crate) Arc<Keyrings>,
+    pub(crate) Backups,
+    pub(crate) Others,
+);
 
 #[async_trait]
 impl ControlPlane for Control {
@@ -132,6 +139,26 @@ impl ControlPlane for Control {
         let known = leadership.wait_for(|it| it.leader == Some(leader));
         let _ = tokio::time::timeout(KNOWN_LIMIT, known).await;
         Ok(leader)
+    }
+
+    async fn pulls(&self, state: &State, replicas: &[ReplicaId]) -> Pulls {
+        let found = replicas.iter().filter_map(|id| state.replica(*id));
+        let fetched = |it: &Replica| {
+            let image = &state.deployment(it.deployment)?.spec.image;
+            let pin = state.image_pin(it.deployment);
+            Some(pin.map_or_else(|| image.clone(), |pin| pinned_reference(image, &pin.digest)))
+        };
+        let wanted: Vec<_> = found.filter_map(|it| Some((it.id, (it.node, fetched(it)?)))).collect();
+        let nodes = wanted.iter().map(|(_, (node, _))| *node).collect();
+        let told = self.3.pulls(&nodes).await;
+        let progress = |it: &Progress| PullProgress {
+            done: it.done,
+            total: it.total,
+        };
+        let told = wanted
+            .into_iter()
+            .filter_map(|(id, key)| Some((id, progress(told.get(&key)?))));
+        told.collect()
     }
 
     fn readiness(&self) -> Readiness {
@@ -236,6 +263,16 @@ impl Reporter for Reports {
             node: self.node,
             boot: self.boot,
             reports,
+        };
+        let result = self.cluster.submit(Actor::System, command).await;
+        result.map(drop).map_err(|error| ReportError(chain(&error)))
+    }
+
+    async fn pin(&self, deployment: DeploymentId, digest: &str, source: PinSource) -> Result<(), ReportError> {
+        let command = Command::PinImage {
+            deployment,
+            digest: digest.to_owned(),
+            source,
         };
         let result = self.cluster.submit(Actor::System, command).await;
         result.map(drop).map_err(|error| ReportError(chain(&error)))

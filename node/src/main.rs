@@ -7,6 +7,7 @@ mod backup;
 mod bootstrap;
 mod controllers;
 mod feeds;
+mod images;
 mod join;
 mod keyring;
 mod metrics;

@@ -18,11 +18,13 @@ use storage::DataDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::adapters::{Control, ProxyPeers, Seals};
 use crate::backup::Backups;
 use crate::bootstrap::FirstKey;
+use crate::images::{Others, Shelf};
 use crate::keyring::{Keyrings, Slot};
 use crate::settings::{Birth, RateLimit, Settings, addresses};
 use crate::{controllers, feeds, telemetry};
@@ -103,8 +105,9 @@ impl Node {
         };
         let draft = draft(settings);
         let boot = draft.boot;
-        let slot = Slot::default();
-        let (cluster, first_key) = join_or_found(settings, draft, &slot).await?;
+        let (slot, shelf) = (Slot::default(), Shelf::default());
+        let services = slot.routes().add_service(shelf.service());
+        let (cluster, first_key) = join_or_found(settings, draft, services).await?;
         slot.fill(cluster.keyring());
         let keyrings = Arc::new(Keyrings::new(cluster.clone()));
         // At once: what comes next may fail, and the key would be lost.
@@ -130,13 +133,8 @@ impl Node {
         let (follower, leader) = (Arc::clone(&keyrings), Arc::clone(&keyrings));
         tasks.spawn(async move { follower.follow().await });
         tasks.spawn(async move { leader.lead().await });
-        let hosting = match &settings.containers {
-            Some(containers) => {
-                Some(hosting::start(settings, containers, supervisor, &cluster, &proxy, boot, &mut tasks).await?)
-            }
-            None => None,
-        };
-        let (api, stop_api) = serve_api(settings, &cluster, keyrings, api_listener);
+        let hosting = hosting::start(settings, supervisor, &cluster, &shelf, &proxy, boot, &mut tasks).await?;
+        let (api, stop_api) = serve_api(settings, &cluster, keyrings, shelf, api_listener);
         greeting::say(settings);
         Ok(Self {
             cluster,
@@ -194,7 +192,7 @@ fn timing(settings: &Settings) -> raft::Timing {
 }
 
 /// Opens the folder and takes part. The key is that of a cluster that was founded just now.
-async fn join_or_found(settings: &Settings, draft: NodeDraft, slot: &Slot) -> Result<(Cluster, Option<FirstKey>)> {
+async fn join_or_found(settings: &Settings, draft: NodeDraft, services: Routes) -> Result<(Cluster, Option<FirstKey>)> {
     let is_known = settings.data_dir.join("identity.json").exists();
     let key = (settings.birth == Birth::Found && !is_known).then(FirstKey::random);
     if let (Some(key), Some(path)) = (&key, &settings.bootstrap_key_file) {
@@ -217,7 +215,7 @@ async fn join_or_found(settings: &Settings, draft: NodeDraft, slot: &Slot) -> Re
         draft,
         start,
         timing: timing(settings),
-        services: Some(slot.routes()),
+        services: Some(services),
     };
     let cluster = Cluster::start(config).await?;
     let alone = cluster.status().voters.iter().all(|it| it.id == cluster.node_id());
@@ -236,6 +234,7 @@ fn serve_api(
     settings: &Settings,
     cluster: &Cluster,
     keyrings: Arc<Keyrings>,
+    shelf: Shelf,
     listener: TcpListener,
 ) -> (tokio::task::JoinHandle<std::io::Result<()>>, CancellationToken) {
     let limit = match settings.api_rate_limit {
@@ -250,8 +249,13 @@ fn serve_api(
         ..api::ApiConfig::default()
     };
     let sealer = Arc::new(Seals(cluster.keyring(), Arc::clone(&keyrings)));
+    let others = Others::new(cluster.clone(), shelf);
     let backups = Backups::new(cluster.clone(), Arc::clone(&keyrings));
-    let router = api::router(Arc::new(Control(cluster.clone(), keyrings, backups)), sealer, config);
+    let router = api::router(
+        Arc::new(Control(cluster.clone(), keyrings, backups, others)),
+        sealer,
+        config,
+    );
     let task = tokio::spawn(http::serve(listener, router, stop.clone()));
     (task, stop)
 }

@@ -8,16 +8,18 @@
 //! -> grace -> SIGKILL -> remove -> release the address. A container that no assignment wants is stopped the same way.
 
 mod backoff;
+mod look_up;
 mod observed;
 mod report;
 mod step;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{Assignment, Intent, NodeView, ReplicaId};
+use model::{Assignment, Deployment, DeploymentId, ImageWanted, Intent, NodeView, ReplicaId, Standby};
 
 pub use backoff::{pull_delay, restart_delay, settle_time};
+pub use look_up::{LookUp, LookUpStage};
 pub use observed::{ContainerState, Failure, Health, ImageState, Instance, Moment, Observed};
 pub use step::{Plan, Step};
 
@@ -58,6 +60,7 @@ pub fn converge(view: &NodeView, observed: &Observed, may_start: bool, now: Mome
         limits,
         plan: Plan::default(),
         pulls: BTreeSet::new(),
+        look_ups: BTreeMap::new(),
     };
     let nothing = Instance::default();
     for assignment in &view.assignments {
@@ -67,7 +70,7 @@ pub fn converge(view: &NodeView, observed: &Observed, may_start: bool, now: Mome
             round.plan.reports.push(report);
         }
         match wants_to_run(assignment) {
-            Some(image) => round.run(id, image, assignment.replica.restarts, instance),
+            Some(deployment) => round.run(assignment, deployment, instance),
             None => round.stop(id, instance),
         }
     }
@@ -81,13 +84,16 @@ pub fn converge(view: &NodeView, observed: &Observed, may_start: bool, now: Mome
             round.stop(*id, instance);
         }
     }
+    if may_start {
+        round.stand_by(view);
+    }
     round.finish()
 }
 
-/// The image of a replica that is to run; `None` for one that is to stop.
-fn wants_to_run(assignment: &Assignment) -> Option<&str> {
+/// What a replica that is to run belongs to; `None` for one that is to stop.
+fn wants_to_run(assignment: &Assignment) -> Option<&Deployment> {
     let deployment = assignment.deployment.as_ref()?;
-    (assignment.replica.intent == Intent::Run).then_some(deployment.spec.image.as_str())
+    (assignment.replica.intent == Intent::Run).then_some(deployment)
 }
 
 struct Round<'a> {
@@ -97,10 +103,12 @@ struct Round<'a> {
     limits: &'a Limits,
     plan: Plan,
     pulls: BTreeSet<String>,
+    look_ups: BTreeMap<DeploymentId, Step>,
 }
 
 impl Round<'_> {
-    fn run(&mut self, id: ReplicaId, image: &str, recorded_restarts: u32, it: &Instance) {
+    fn run(&mut self, assignment: &Assignment, deployment: &Deployment, it: &Instance) {
+        let id = assignment.replica.id;
         if it.busy || !self.may_start || it.container == ContainerState::Running || !self.due(it.hold_until) {
             return;
         }
@@ -114,8 +122,8 @@ impl Round<'_> {
         match it.container {
             ContainerState::Created | ContainerState::Exited => self.step(Step::Remove { replica: id }),
             ContainerState::Absent | ContainerState::Running => {
-                if self.image_is_here(image) {
-                    let seen = it.restarts.max(recorded_restarts);
+                if self.image_is_here(assignment, deployment) {
+                    let seen = it.restarts.max(assignment.replica.restarts);
                     let restarts = if it.failure.is_some() {
                         seen.saturating_add(1)
                     } else {
@@ -127,17 +135,23 @@ impl Round<'_> {
         }
     }
 
-    fn image_is_here(&mut self, image: &str) -> bool {
-        match self.observed.images.get(image) {
+    fn image_is_here(&mut self, assignment: &Assignment, deployment: &Deployment) -> bool {
+        if let ImageWanted::LookUp { known } = &assignment.image {
+            self.look_up(deployment, known.as_ref());
+        }
+        let Some(image) = assignment.image_reference() else {
+            return false;
+        };
+        match self.observed.images.get(&image) {
             Some(ImageState::Present) => return true,
             Some(ImageState::Pulling) => {}
             Some(ImageState::Failed { at, attempts, .. }) => {
                 if self.due(Some(at.after(pull_delay(*attempts)))) {
-                    self.pulls.insert(image.to_owned());
+                    self.pulls.insert(image);
                 }
             }
             None => {
-                self.pulls.insert(image.to_owned());
+                self.pulls.insert(image);
             }
         }
         false
@@ -188,8 +202,30 @@ impl Round<'_> {
         false
     }
 
+    /// One image at a time, and only while nothing that is wanted here waits for one.
+    fn stand_by(&mut self, view: &NodeView) {
+        let fetching = |it: &ImageState| *it == ImageState::Pulling;
+        let is_busy = !self.pulls.is_empty() || !self.look_ups.is_empty();
+        if is_busy || self.observed.images.values().any(fetching) {
+            return;
+        }
+        for Standby { image, .. } in &view.standby {
+            // One that failed is needed here, and tried again for that.
+            let is_known = self.observed.images.contains_key(image);
+            if !is_known && self.due(self.observed.put_off.get(image).copied()) {
+                return self.step(Step::Prefetch { image: image.clone() });
+            }
+        }
+    }
+
     fn finish(self) -> Plan {
-        let Self { mut plan, pulls, .. } = self;
+        let Self {
+            mut plan,
+            pulls,
+            look_ups,
+            ..
+        } = self;
+        plan.steps.extend(look_ups.into_values());
         plan.steps.extend(pulls.into_iter().map(|image| Step::Pull { image }));
         plan.steps.sort();
         plan

@@ -7,22 +7,26 @@
 
 mod capacity;
 pub mod check;
+mod collect;
 mod converge;
 mod liveness;
 mod placement;
 mod rollout;
 mod route_table;
 mod routes;
+mod standby;
 #[cfg(test)]
 mod testing;
 
 pub use capacity::{Loads, Work};
+pub use collect::{CollectLimits, Disk, HeldImage, Removal, Why, collect, needed_images};
 pub use converge::{
-    ContainerState, Failure, Health, ImageState, Instance, Limits, Moment, Observed, Plan, Step, converge, pull_delay,
-    restart_delay,
+    ContainerState, Failure, Health, ImageState, Instance, Limits, LookUp, LookUpStage, Moment, Observed, Plan, Step,
+    converge, pull_delay, restart_delay,
 };
 pub use liveness::{LastSeen, liveness};
 pub use placement::{Obstacle, Placement, place};
 pub use rollout::{Balancing, MOST_MOVES, Move, Rebalance, ServicePlan, plan_service, rebalance};
 pub use route_table::{Backend, HostRoutes, PathRoute, RouteTable, Target};
 pub use routes::{normalise_prefix, reroute, routes};
+pub use standby::standby;

@@ -275,9 +275,11 @@ fn runs_spec_of(state: &State, replica: &Replica, target: &Deployment) -> bool {
         replicas: 0,
         ..it.clone()
     };
+    let bytes = |it: &Deployment| state.image_pin(it.id).map(|pin| pin.digest.as_str());
     replica.deployment == target.id
         || state.deployment(replica.deployment).is_some_and(|it| {
             one(&it.spec) == one(&target.spec)
+                && bytes(it) == bytes(target)
                 && it.config_snapshot == target.config_snapshot
                 && it.secrets == target.secrets
                 && state

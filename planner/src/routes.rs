@@ -119,7 +119,8 @@ impl Touched {
             | Key::NodeVoting(_)
             | Key::AuthorityRotation(_)
             | Key::ServiceSettings(_)
-            | Key::DeploymentSettings(_) => {}
+            | Key::DeploymentSettings(_)
+            | Key::ImagePin(_) => {}
         }
     }
 

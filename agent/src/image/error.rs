@@ -46,15 +46,28 @@ pub enum PullError {
         source: Cause,
     },
     /// The registry refuses to give the image.
-    #[error(
-        "the registry {registry} does not give out `{image}` without credentials; make it public there, or check its \
-         name: registries answer the same for images that do not exist"
-    )]
+    #[error("the registry {registry} does not give out `{image}` {}", without(.secret.as_deref()))]
     Denied {
         /// As the service writes it.
         image: String,
         /// Host and port.
         registry: String,
+        /// Name of the secret whose credentials it was shown.
+        secret: Option<String>,
+    },
+    /// The secret with the credentials cannot be used.
+    #[error(
+        "the secret `{secret}`, which is to hold the credentials for {registry} to pull `{image}`, cannot be used: {what}"
+    )]
+    Login {
+        /// As the service writes it.
+        image: String,
+        /// Host and port.
+        registry: String,
+        /// Its name.
+        secret: String,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// The registry answers, but with an error of its own.
     #[error("the registry {registry} failed to give `{image}`; this is tried again, see the registry's own log")]
@@ -121,7 +134,7 @@ impl PullError {
             Self::InvalidReference { .. } => reason::INVALID_REFERENCE,
             Self::NotFound { .. } => reason::IMAGE_NOT_FOUND,
             Self::Unreachable { .. } | Self::Tls(_) => reason::REGISTRY_UNREACHABLE,
-            Self::Denied { .. } => reason::REGISTRY_DENIED,
+            Self::Denied { .. } | Self::Login { .. } => reason::REGISTRY_DENIED,
             Self::Registry { .. } => reason::REGISTRY_ERROR,
             Self::WrongArchitecture { .. } => reason::WRONG_ARCHITECTURE,
             Self::Invalid { .. } => reason::INVALID_IMAGE,
@@ -135,6 +148,27 @@ impl PullError {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Containerd { unavailable: true, .. })
+    }
+
+    /// Whether the registry has failed to answer, so that it does not say no either.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Registry { .. } | Self::Tls(_) => true,
+            Self::InvalidReference { .. }
+            | Self::NotFound { .. }
+            | Self::Denied { .. }
+            | Self::Login { .. }
+            | Self::WrongArchitecture { .. }
+            | Self::Invalid { .. }
+            | Self::DiskFull { .. }
+            | Self::Containerd { .. } => false,
+        }
+    }
+
+    /// Whether the registry does not give the bytes, although it does not refuse them either: another node may.
+    pub(super) fn is_absence(&self) -> bool {
+        self.is_silence() || matches!(self, Self::NotFound { .. })
     }
 
     /// From what containerd said while an image was stored.
@@ -158,11 +192,15 @@ impl PullError {
     }
 
     /// From what the registry said.
-    pub(crate) fn fetching(image: &str, registry: &str, error: OciDistributionError) -> Self {
+    pub(crate) fn fetching(image: &str, registry: &str, secret: Option<&str>, error: OciDistributionError) -> Self {
         let (image, registry) = (image.to_owned(), registry.to_owned());
         match verdict(&error) {
             Verdict::Missing => Self::NotFound { image, registry },
-            Verdict::Denied => Self::Denied { image, registry },
+            Verdict::Denied => Self::Denied {
+                image,
+                registry,
+                secret: secret.map(str::to_owned),
+            },
             Verdict::Unreachable => Self::Unreachable {
                 image,
                 registry,
@@ -174,6 +212,18 @@ impl PullError {
                 source: error.into(),
             },
         }
+    }
+}
+
+fn without(secret: Option<&str>) -> String {
+    match secret {
+        None => "without credentials; name a secret that holds them with `registry_secret`, make it public there, or check its \
+                 name: registries answer the same for images that do not exist"
+            .to_owned(),
+        Some(secret) => format!(
+            "with the credentials in the secret `{secret}`; correct them, have that account let in there, or check the \
+             image's name: registries answer the same for images that do not exist"
+        ),
     }
 }
 

@@ -16,6 +16,13 @@ pub(crate) struct Descriptor {
     pub size: i64,
 }
 
+impl Descriptor {
+    /// Its size.
+    pub(super) fn bytes(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0)
+    }
+}
+
 /// One image for one platform.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Manifest {
@@ -38,13 +45,15 @@ impl Manifest {
     }
 }
 
-/// A manifest as the registry gave it.
+/// A manifest as it was fetched.
 #[derive(Clone, Debug)]
 pub(super) struct Resolved {
     pub manifest: Manifest,
     pub bytes: bytes::Bytes,
     pub digest: String,
     pub media_type: String,
+    /// The index that it was chosen from, with its digest and media type.
+    pub index: Option<(bytes::Bytes, String, String)>,
 }
 
 /// What a registry answers: an image, or a list of images for several platforms.

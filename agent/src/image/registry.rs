@@ -7,20 +7,22 @@ use futures::{StreamExt, TryStreamExt};
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference};
+use oci_client::{Client, Reference, RegistryOperation};
 
 use super::PullError;
-use super::manifest::{Descriptor, Document, Manifest, Resolved, choose};
+use super::manifest::Descriptor;
 
-/// Something that gives the bytes of a blob, checked against its digest.
-pub(super) type Blob = futures::stream::BoxStream<'static, Result<Bytes, std::io::Error>>;
+/// Something that gives the bytes of a blob.
+pub type Blob = futures::stream::BoxStream<'static, Result<Bytes, std::io::Error>>;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two pieces of an answer.
 const STALL: Duration = Duration::from_secs(30);
+/// For the digest of an image, after which a rollout is told that its registry is silent.
+const DIGEST: Duration = Duration::from_secs(8);
 /// For a document, from first to last byte.
 const DOCUMENT: Duration = Duration::from_secs(60);
-const LARGEST_DOCUMENT: i64 = 8 * 1024 * 1024;
+pub(super) const LARGEST_DOCUMENT: i64 = 8 * 1024 * 1024;
 
 const INDEX_TYPES: [&str; 2] = [
     "application/vnd.oci.image.index.v1+json",
@@ -31,9 +33,12 @@ const IMAGE_TYPES: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/// A client for all registries.
+/// A client for registries. With credentials it is for one of them, and for one use.
 pub(super) struct Registry {
     client: Client,
+    auth: RegistryAuth,
+    /// Name of the secret that the credentials are from.
+    secret: Option<String>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -44,7 +49,7 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// `insecure` are the registries, as `host:port`, that speak plain http.
-    pub(super) fn new(insecure: &[String]) -> Result<Self, PullError> {
+    pub(super) fn new(insecure: &[String], auth: RegistryAuth, secret: Option<String>) -> Result<Self, PullError> {
         let config = ClientConfig {
             protocol: ClientProtocol::HttpsExcept(insecure.to_vec()),
             connect_timeout: Some(CONNECT),
@@ -54,37 +59,54 @@ impl Registry {
         };
         Ok(Self {
             client: Client::try_from(config).map_err(|error| PullError::Tls(error.into()))?,
+            auth,
+            secret,
         })
     }
 
-    /// The manifest of this host's variant.
-    pub(super) async fn resolve(&self, image: &str, reference: &Reference) -> Result<Resolved, PullError> {
-        let (mut bytes, mut digest) = self.manifest(image, reference).await?;
-        let mut document: Document = parse(image, &bytes)?;
-        if let Some(variants) = document.manifests.take() {
-            let chosen = choose(image, &variants)?;
-            let exact = reference.clone_with_digest(chosen.digest.clone());
-            (bytes, digest) = self.manifest(image, &exact).await?;
-            document = parse(image, &bytes)?;
+    /// The digest that a name stands for now: of a manifest, or of an index of several. Only asks for it; registries
+    /// count what is fetched.
+    pub(super) async fn digest(&self, image: &str, reference: &Reference) -> Result<String, PullError> {
+        let asked = async {
+            self.sign_in(reference).await?;
+            self.client.fetch_manifest_digest(reference, &self.auth).await
+        };
+        let digest = timely(DIGEST, asked).await.map_err(self.failed(image, reference))?;
+        if is_digest(&digest) {
+            return Ok(digest);
         }
-        let manifest: Manifest = parse(image, &bytes)?;
-        let media_type = document.media_type.unwrap_or_else(|| IMAGE_TYPES[0].to_owned());
-        Ok(Resolved {
-            manifest,
-            bytes,
-            digest,
-            media_type,
+        Err(PullError::Invalid {
+            image: image.to_owned(),
+            what: "its registry names it by a digest that is not one",
+            source: None,
         })
     }
 
-    async fn manifest(&self, image: &str, reference: &Reference) -> Result<(Bytes, String), PullError> {
+    /// Asks for a token where the registry wants one. A refusal is told here; later it would look like an image that
+    /// needs credentials.
+    async fn sign_in(&self, reference: &Reference) -> Result<(), OciDistributionError> {
+        if self.auth != RegistryAuth::Anonymous {
+            self.client.auth(reference, &self.auth, RegistryOperation::Pull).await?;
+        }
+        Ok(())
+    }
+
+    fn failed<'a>(
+        &'a self,
+        image: &'a str,
+        reference: &'a Reference,
+    ) -> impl Fn(OciDistributionError) -> PullError + 'a {
+        move |error| PullError::fetching(image, reference.resolve_registry(), self.secret.as_deref(), error)
+    }
+
+    /// A manifest or an index, with its digest.
+    pub(super) async fn manifest(&self, image: &str, reference: &Reference) -> Result<(Bytes, String), PullError> {
         let accepted: Vec<_> = INDEX_TYPES.into_iter().chain(IMAGE_TYPES).collect();
-        let answer = self
-            .client
-            .pull_manifest_raw(reference, &RegistryAuth::Anonymous, &accepted);
-        timely(answer)
-            .await
-            .map_err(|error| PullError::fetching(image, reference.resolve_registry(), error))
+        let answer = async {
+            self.sign_in(reference).await?;
+            self.client.pull_manifest_raw(reference, &self.auth, &accepted).await
+        };
+        timely(DOCUMENT, answer).await.map_err(self.failed(image, reference))
     }
 
     /// A blob that is a document.
@@ -110,27 +132,43 @@ impl Registry {
             });
             Ok(bytes.await?.freeze())
         };
-        timely(read)
-            .await
-            .map_err(|error| PullError::fetching(image, reference.resolve_registry(), error))
+        timely(DOCUMENT, read).await.map_err(self.failed(image, reference))
     }
 
     /// A blob of any size.
     pub(super) async fn blob(&self, image: &str, reference: &Reference, blob: &Descriptor) -> Result<Blob, PullError> {
-        let answer = timely(self.client.pull_blob_stream(reference, blob.digest.as_str())).await;
-        let sized = answer.map_err(|error| PullError::fetching(image, reference.resolve_registry(), error))?;
+        let answer = timely(DOCUMENT, self.client.pull_blob_stream(reference, blob.digest.as_str())).await;
+        let sized = answer.map_err(self.failed(image, reference))?;
         Ok(sized.stream.boxed())
     }
 }
 
-async fn timely<T>(answer: impl Future<Output = Result<T, OciDistributionError>>) -> Result<T, OciDistributionError> {
-    tokio::time::timeout(DOCUMENT, answer).await.unwrap_or_else(|_| {
-        let text = format!("no complete answer within {} s", DOCUMENT.as_secs());
+/// `sha256:` or `sha512:` and as many digits as that has.
+fn is_digest(text: &str) -> bool {
+    let digits = |hex: &str, count| hex.len() == count && hex.bytes().all(|it| it.is_ascii_hexdigit());
+    match text.split_once(':') {
+        Some(("sha256", hex)) => digits(hex, 64),
+        Some(("sha512", hex)) => digits(hex, 128),
+        _ => false,
+    }
+}
+
+async fn timely<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, OciDistributionError>>,
+) -> Result<T, OciDistributionError> {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+        let text = format!("no complete answer within {} s", limit.as_secs());
         Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text).into())
     })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(image: &str, bytes: &[u8]) -> Result<T, PullError> {
+/// What a document is that does not say it.
+pub(super) fn default_type(is_index: bool) -> String {
+    if is_index { INDEX_TYPES[0] } else { IMAGE_TYPES[0] }.to_owned()
+}
+
+pub(super) fn parse<T: serde::de::DeserializeOwned>(image: &str, bytes: &[u8]) -> Result<T, PullError> {
     serde_json::from_slice(bytes).map_err(|source| PullError::Invalid {
         image: image.to_owned(),
         what: "its manifest is not one of a container image",

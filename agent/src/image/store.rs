@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use containerd_client::services::v1::{
     AbortRequest, CreateImageRequest, GetImageRequest, Image, Info, InfoRequest, ReadContentRequest,
-    UpdateImageRequest, UpdateRequest, WriteAction, WriteContentRequest, WriteContentResponse,
+    ReadContentResponse, UpdateImageRequest, UpdateRequest, WriteAction, WriteContentRequest, WriteContentResponse,
 };
 use containerd_client::types;
 use futures::StreamExt;
@@ -90,23 +90,38 @@ pub(super) async fn has(api: &Api, digest: &str) -> Result<bool, PullError> {
 
 /// A document by its digest; `None` where it is not here or is no such document.
 pub(super) async fn read_json<T: DeserializeOwned>(api: &Api, digest: &str) -> Result<Option<T>, PullError> {
-    let read = async {
-        let request = ReadContentRequest {
-            digest: digest.to_owned(),
-            offset: 0,
-            size: 0,
-        };
-        let mut stream = within(SHORT, api.content().read(api.request(request))).await?;
+    let all = async {
+        let mut stream = reader(api, digest).await?;
         let mut all = BytesMut::new();
         while let Some(piece) = next(&mut stream).await? {
             all.extend_from_slice(&piece.data);
         }
         Ok(all)
     };
-    match or_gone(read.await).map_err(|error| PullError::asking("read a blob", error))? {
+    match or_gone(all.await).map_err(|error| PullError::asking("read a blob", error))? {
         Some(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         None => Ok(None),
     }
+}
+
+/// A blob, in the pieces that containerd reads it in.
+pub(super) async fn read(api: &Api, digest: &str) -> Result<Blob, PullError> {
+    let stream = reader(api, digest).await;
+    let stream = stream.map_err(|error| PullError::asking("read a blob", error))?;
+    let pieces = futures::stream::try_unfold(stream, |mut stream| async move {
+        let piece = next(&mut stream).await.map_err(std::io::Error::other)?;
+        Ok(piece.map(|it| (Bytes::from(it.data), stream)))
+    });
+    Ok(pieces.boxed())
+}
+
+async fn reader(api: &Api, digest: &str) -> Result<Streaming<ReadContentResponse>, ApiError> {
+    let request = ReadContentRequest {
+        digest: digest.to_owned(),
+        offset: 0,
+        size: 0,
+    };
+    within(SHORT, api.content().read(api.request(request))).await
 }
 
 async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, ApiError> {

@@ -5,13 +5,14 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Assignment, NodeView, Reason};
+use model::{Assignment, DeploymentId, NodeView, PinSource, Reason, RegistrySecret, named_digest};
 use planner::Step;
 use tokio::sync::Semaphore;
 
 use super::table::Listing;
+use crate::image::Login;
 use crate::network::Network;
-use crate::ports::{Drainer, Opener};
+use crate::ports::{Drainer, Opener, Reporter};
 use crate::reason;
 use crate::runtime::{RunRequest, Runtime, RuntimeError, Signal, Task};
 use crate::secret::{self, Unopened};
@@ -25,6 +26,7 @@ pub(crate) struct Carrier {
     pub network: Arc<dyn Network>,
     pub drainer: Arc<dyn Drainer>,
     pub opener: Arc<dyn Opener>,
+    pub reporter: Arc<dyn Reporter>,
     pub node_name: String,
     starts: Semaphore,
 }
@@ -54,6 +56,7 @@ impl Carrier {
         network: Arc<dyn Network>,
         drainer: Arc<dyn Drainer>,
         opener: Arc<dyn Opener>,
+        reporter: Arc<dyn Reporter>,
         node_name: String,
     ) -> Self {
         Self {
@@ -61,6 +64,7 @@ impl Carrier {
             network,
             drainer,
             opener,
+            reporter,
             node_name,
             starts: Semaphore::new(STARTS_AT_ONCE),
         }
@@ -99,12 +103,19 @@ impl Carrier {
             Step::Run { replica, .. } => view.assignments.iter().find(|it| it.replica.id == *replica).cloned(),
             _ => None,
         };
-        async move { self.outcome(step, assignment).await }
+        let registry = credentials(&step, view);
+        async move { self.outcome(step, assignment, registry).await }
     }
 
-    async fn outcome(&self, step: Step, assignment: Option<Assignment>) -> Outcome {
+    async fn outcome(&self, step: Step, assignment: Option<Assignment>, registry: Option<RegistrySecret>) -> Outcome {
         let done = match step {
-            Step::Pull { image } => self.runtime.pull(&image).await,
+            Step::LookUp {
+                deployment,
+                image,
+                or_else,
+            } => return self.look_up(deployment, &image, or_else, registry).await,
+            Step::Pull { image } => return self.pull(&image, registry).await,
+            Step::Prefetch { image } => return self.prefetch(&image, registry).await,
             Step::Run { restarts, .. } => return self.run(restarts, assignment).await,
             Step::Terminate { replica } => self.runtime.signal(replica, Signal::Terminate).await,
             Step::Kill { replica } => self.runtime.signal(replica, Signal::Kill).await,
@@ -130,17 +141,83 @@ impl Carrier {
         }
     }
 
+    async fn pull(&self, image: &str, registry: Option<RegistrySecret>) -> Outcome {
+        let login = match self.login(registry) {
+            Ok(login) => login,
+            Err(outcome) => return outcome,
+        };
+        match self.runtime.pull(image, login.as_ref()).await {
+            Ok(()) => Outcome::Fine,
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn prefetch(&self, image: &str, registry: Option<RegistrySecret>) -> Outcome {
+        match self.runtime.has_room().await {
+            true => self.pull(image, registry).await,
+            false => {
+                Outcome::Held("there is little room on the disk: images that nothing here runs can wait".to_owned())
+            }
+        }
+    }
+
+    /// Opens credentials, for as long as they are used.
+    fn login(&self, registry: Option<RegistrySecret>) -> Result<Option<Login>, Outcome> {
+        let Some(RegistrySecret { name, values }) = registry else {
+            return Ok(None);
+        };
+        match secret::open_values(&*self.opener, &values) {
+            Ok(items) => Ok(Some(Login { secret: name, items })),
+            Err(Unopened::Locked(reason)) => Err(Outcome::Blocked(reason)),
+            Err(Unopened::Unreadable(reason)) => Err(Outcome::Failed(reason)),
+        }
+    }
+
+    async fn look_up(
+        &self,
+        deployment: DeploymentId,
+        image: &str,
+        or_else: Option<String>,
+        registry: Option<RegistrySecret>,
+    ) -> Outcome {
+        let login = match self.login(registry) {
+            Ok(login) => login,
+            Err(outcome) => return outcome,
+        };
+        let (digest, source) = match (self.runtime.look_up(image, login.as_ref()).await, or_else) {
+            (Ok(digest), _) => (digest, PinSource::Registry),
+            (Err(error), Some(digest)) if error.is_silence() => {
+                let error = reason::chain(&error);
+                tracing::warn!(%deployment, image, digest, %error, "the registry is silent: what is known runs");
+                let named = named_digest(image).is_some();
+                (digest, if named { PinSource::Named } else { PinSource::LastKnown })
+            }
+            (Err(error), _) => return failed(&error),
+        };
+        match self.reporter.pin(deployment, &digest, source).await {
+            Ok(()) => Outcome::Fine,
+            Err(error) => Outcome::Held(reason::chain(&error)),
+        }
+    }
+
     async fn run(&self, restarts: u32, assignment: Option<Assignment>) -> Outcome {
-        let Some(Assignment {
-            replica,
-            service_name,
-            deployment: Some(deployment),
-            settings,
-            secrets,
-        }) = assignment
+        let image = assignment.as_ref().and_then(Assignment::image_reference);
+        let (
+            Some(image),
+            Some(Assignment {
+                replica,
+                service_name,
+                deployment: Some(mut deployment),
+                settings,
+                secrets,
+                ..
+            }),
+        ) = (image, assignment)
         else {
             return Outcome::Held("it is no longer assigned to this host".to_owned());
         };
+        // It was fetched by this name.
+        deployment.spec.image = image;
         let Ok(_one_of_few) = self.starts.acquire().await else {
             return Outcome::Held("the agent stops".to_owned());
         };
@@ -178,6 +255,20 @@ impl Carrier {
             Err(error) => failed(&error),
         }
     }
+}
+
+/// The credentials that a step needs. An image that several replicas wait for is fetched with those of one that has some.
+fn credentials(step: &Step, view: &NodeView) -> Option<RegistrySecret> {
+    let needs = |it: &&Assignment| match step {
+        Step::LookUp { deployment, .. } => it.replica.deployment == *deployment,
+        Step::Pull { image } => it.image_reference().as_ref() == Some(image),
+        _ => false,
+    };
+    let own = view.assignments.iter().filter(needs).find_map(|it| it.registry.clone());
+    own.or_else(|| match step {
+        Step::Prefetch { image } => view.standby.iter().find(|it| it.image == *image)?.registry.clone(),
+        _ => None,
+    })
 }
 
 fn failed(error: &RuntimeError) -> Outcome {

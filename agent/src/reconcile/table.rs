@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use model::{NodeView, Reason, ReplicaId};
-use planner::{ContainerState, Failure, Health, ImageState, Instance, Moment, Observed, Step};
+use model::{Assignment, DeploymentId, NodeView, Reason, ReplicaId};
+use planner::{ContainerState, Failure, Health, ImageState, Instance, LookUpStage, Moment, Observed, Step};
 
 use super::carry::Outcome;
 use crate::probe::Turn;
@@ -13,6 +13,9 @@ use crate::runtime::{Listed, Task};
 
 /// A container that ran this long has proved that it can; its earlier failures are forgotten.
 const PROVED: Duration = Duration::from_secs(60);
+
+/// When an image that nobody waits for is asked for again.
+const PUT_OFF: Duration = Duration::from_secs(60);
 
 /// Everything of ours on this host, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -81,11 +84,16 @@ impl Table {
         let images: BTreeSet<_> = view
             .assignments
             .iter()
-            .filter_map(|it| it.deployment.as_ref())
-            .map(|it| it.spec.image.as_str())
+            .filter_map(Assignment::image_reference)
+            .chain(view.standby.iter().map(|it| it.image.clone()))
             .collect();
         let kept = |image: &str, state: &ImageState| *state == ImageState::Pulling || images.contains(image);
         self.observed.images.retain(|image, state| kept(image, state));
+        let rollouts: BTreeSet<_> = view.assignments.iter().map(|it| it.replica.deployment).collect();
+        self.observed
+            .look_ups
+            .retain(|id, it| it.stage == LookUpStage::UnderWay || rollouts.contains(id));
+        self.observed.put_off.retain(|image, _| images.contains(image));
         self.failed_pulls
             .retain(|image, _| self.observed.images.contains_key(image));
     }
@@ -102,13 +110,21 @@ impl Table {
             Target::Image(image) => {
                 self.observed.images.insert(image.to_owned(), ImageState::Pulling);
             }
+            Target::Rollout(deployment) => {
+                self.observed.look_ups.entry(deployment).or_default().stage = LookUpStage::UnderWay;
+            }
         }
     }
 
     fn note_change(&mut self, replica: ReplicaId, step: &Step, changing: bool) {
         let changes = match step {
             Step::Run { .. } | Step::Remove { .. } | Step::ReleaseAddress { .. } => true,
-            Step::Drain { .. } | Step::Terminate { .. } | Step::Kill { .. } | Step::Pull { .. } => false,
+            Step::Drain { .. }
+            | Step::Terminate { .. }
+            | Step::Kill { .. }
+            | Step::LookUp { .. }
+            | Step::Pull { .. }
+            | Step::Prefetch { .. } => false,
         };
         if changes {
             let changed = self.stamp();
@@ -124,7 +140,16 @@ impl Table {
                 self.note_change(replica, step, false);
                 self.end_step(replica, step, outcome, now, hold_until);
             }
-            Target::Image(image) => self.end_pull(image, outcome, now),
+            Target::Image(image) => match (step, &outcome) {
+                (Step::Pull { .. }, _) | (_, Outcome::Fine) => self.end_pull(image, outcome, now),
+                // Nobody waits for it. Who does from now on asks at once.
+                _ => {
+                    tracing::debug!(image, ?outcome, "an image to stand by with cannot be had");
+                    self.observed.images.remove(image);
+                    self.observed.put_off.insert(image.to_owned(), now.after(PUT_OFF));
+                }
+            },
+            Target::Rollout(deployment) => self.end_look_up(deployment, outcome, now),
         }
     }
 
@@ -188,6 +213,21 @@ impl Table {
         self.observed.images.insert(image.to_owned(), state);
     }
 
+    fn end_look_up(&mut self, deployment: DeploymentId, outcome: Outcome, now: Moment) {
+        let it = self.observed.look_ups.entry(deployment).or_default();
+        let reason = match outcome {
+            Outcome::Failed(reason) | Outcome::Away(reason) | Outcome::Blocked(reason) => reason,
+            Outcome::Held(why) => crate::reason::reason(crate::reason::REGISTRY_ERROR, why),
+            Outcome::Fine | Outcome::Started { .. } | Outcome::ImageGone(_) => {
+                it.failures = 0;
+                it.stage = LookUpStage::Told(now);
+                return;
+            }
+        };
+        it.failures = it.failures.saturating_add(1);
+        it.stage = LookUpStage::Failed { reason, at: now };
+    }
+
     /// A probe has a new verdict.
     pub(super) fn turned(&mut self, turn: Turn, now: Moment) {
         let Some(it) = self.observed.instances.get_mut(&turn.replica) else {
@@ -233,11 +273,13 @@ impl Table {
 enum Target<'a> {
     Replica(ReplicaId),
     Image(&'a str),
+    Rollout(DeploymentId),
 }
 
 fn target(step: &Step) -> Target<'_> {
     match step {
-        Step::Pull { image } => Target::Image(image),
+        Step::Pull { image } | Step::Prefetch { image } => Target::Image(image),
+        Step::LookUp { deployment, .. } => Target::Rollout(*deployment),
         Step::Run { replica, .. }
         | Step::Remove { replica }
         | Step::ReleaseAddress { replica }
@@ -254,7 +296,7 @@ fn done(it: &mut Instance, step: &Step, now: Moment) {
         Step::Kill { .. } => it.killed_at = Some(now),
         Step::Remove { .. } => it.container = ContainerState::Absent,
         Step::ReleaseAddress { .. } => (it.networked, it.address) = (false, None),
-        Step::Run { .. } | Step::Pull { .. } => {}
+        Step::Run { .. } | Step::LookUp { .. } | Step::Pull { .. } | Step::Prefetch { .. } => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod fakes;
 
-use model::{Intent, Phase};
+use model::{Intent, Phase, PinSource};
 use tokio::sync::mpsc;
 
 use crate::ports::OpenError;
@@ -135,6 +135,61 @@ async fn a_locked_keyring_leaves_alone_what_runs() {
     world.want_sealed(1, Intent::Run);
     world.until_phase(1, Phase::Ready).await;
     assert_eq!((world.log(), world.opened()), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn an_image_is_looked_up_once_and_then_fetched_by_its_digest() {
+    let mut world = World::start(&[]).await;
+    world.want_unpinned(&[1, 2], None);
+    world.until_phase(2, Phase::Starting).await;
+    assert_eq!(world.pins(), [("sha256:new".to_owned(), PinSource::Registry)]);
+    assert_eq!(world.log()[..2], ["look up app:1", "pull app:1@sha256:new"]);
+}
+
+#[tokio::test]
+async fn a_silent_registry_is_told_until_it_answers() {
+    let mut world = World::start(&[]).await;
+    world.silence(true);
+    world.want_unpinned(&[1], None);
+    let reason = world.until_phase(1, Phase::Failed).await.reason.expect("told why");
+    assert_eq!(reason.code, "registry_error");
+    assert!(reason.message.contains("registry.test"), "{}", reason.message);
+    assert_eq!(world.pins(), []);
+    world.silence(false);
+    world.until_phase(1, Phase::Starting).await;
+    assert_eq!(world.pins(), [("sha256:new".to_owned(), PinSource::Registry)]);
+}
+
+#[tokio::test]
+async fn while_the_registry_is_silent_what_is_known_runs() {
+    let mut world = World::start(&[]).await;
+    world.silence(true);
+    world.want_unpinned(&[1], Some("sha256:old"));
+    world.until_phase(1, Phase::Starting).await;
+    assert_eq!(world.pins(), [("sha256:old".to_owned(), PinSource::LastKnown)]);
+    let log = world.log();
+    assert_eq!(
+        log[..3],
+        ["look up app:1", "look up app:1", "pull app:1@sha256:old"],
+        "one lost answer is not silence"
+    );
+}
+
+#[tokio::test]
+async fn an_image_is_fetched_with_credentials_once_they_can_be_opened() {
+    let mut world = World::start(&[]).await;
+    world.refuse_to_open(Some(OpenError::Locked));
+    world.want_private(1);
+    let reason = loop {
+        if let Some(reason) = world.until_phase(1, Phase::Pulling).await.reason {
+            break reason;
+        }
+    };
+    assert_eq!(reason.code, "keyring_locked");
+    world.refuse_to_open(None);
+    world.until_phase(1, Phase::Starting).await;
+    assert_eq!(world.log()[0], "pull app:1@sha256:old as registry");
+    assert_eq!(world.opened(), 1);
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use agent::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
 use async_trait::async_trait;
 use model::{
-    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, KeyVersion,
-    Millicores, NodeId, NodeView, Phase, Replica, ReplicaId, ReplicaReport, Resources, Revision, Sealed, SecretItemId,
-    SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
+    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, ImageWanted, Intent,
+    KeyVersion, Millicores, NodeId, NodeView, Phase, PinSource, Replica, ReplicaId, ReplicaReport, Resources, Revision,
+    Sealed, SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -87,6 +87,21 @@ impl Reporter for FakeCluster {
                     (it.replica.phase, it.replica.reason) = (report.phase, report.reason.clone());
                     (it.replica.address, it.replica.restarts) = (report.address, report.restarts);
                 }
+            }
+            wanted.view = Arc::new(view);
+        });
+        Ok(())
+    }
+
+    async fn pin(&self, deployment: DeploymentId, digest: &str, _: PinSource) -> Result<(), ReportError> {
+        self.wanted.send_modify(|wanted| {
+            let mut view = NodeView::clone(&wanted.view);
+            for it in view
+                .assignments
+                .iter_mut()
+                .filter(|it| it.replica.deployment == deployment)
+            {
+                it.image = ImageWanted::Pinned(digest.to_owned());
             }
             wanted.view = Arc::new(view);
         });
@@ -186,5 +201,7 @@ fn assignment(n: u128, image: &str, port: u16, secrets: &[Arc<SecretValue>]) -> 
         deployment: Some(deployment),
         settings: Settings::default(),
         secrets: secrets.to_vec(),
+        image: ImageWanted::AsNamed,
+        registry: None,
     }
 }

@@ -5,6 +5,7 @@
 
 mod canary;
 mod cluster;
+mod collect;
 mod image;
 mod sealed;
 mod world;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{
-    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, SuperviseConfig, Supervisor,
+    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, NoPeers, SuperviseConfig,
+    Supervisor,
 };
 use model::{Intent, NodeId, Phase, ReplicaId, ReplicaReport};
 use nix::mount::{MsFlags, mount};
@@ -127,7 +128,7 @@ pub struct World {
     cluster: Arc<FakeCluster>,
     agent: Agent,
     read: BTreeMap<u128, usize>,
-    _registry: Child,
+    registry: Child,
 }
 
 impl World {
@@ -152,7 +153,7 @@ impl World {
         let supervisor = Supervisor::start(&config)
             .await
             .unwrap_or_else(|error| panic!("{error:?}"));
-        let runtime = Containerd::new(ContainerdConfig {
+        let config = ContainerdConfig {
             socket: supervisor.socket().into(),
             namespace: "goblins-test".to_owned(),
             node: NodeId(1),
@@ -164,7 +165,8 @@ impl World {
             files: data.join("containers"),
             secrets: SECRETS.into(),
             insecure_registries: [REGISTRY, "127.0.0.1:9", "127.0.0.1:5001"].map(str::to_owned).to_vec(),
-        });
+        };
+        let runtime = Containerd::new(config, Arc::new(NoPeers));
         let runtime = Arc::new(runtime.unwrap());
         let network = Arc::new(BridgeNetwork::new(NetworkConfig::default()));
         let agent = Agent::start(
@@ -189,7 +191,7 @@ impl World {
             cluster,
             agent,
             read,
-            _registry: registry,
+            registry,
         }
     }
 
@@ -202,12 +204,12 @@ impl World {
             cluster,
             agent,
             read,
-            _registry,
+            registry,
             ..
         } = self;
         agent.stop().await;
         drop(supervisor);
-        Self::assemble(&data, limits, cluster, _registry, read).await
+        Self::assemble(&data, limits, cluster, registry, read).await
     }
 
     pub async fn stop(self) {
@@ -296,6 +298,10 @@ impl World {
             .trim()
             .parse()
             .unwrap()
+    }
+
+    pub async fn kill_registry(&mut self) {
+        self.registry.kill().await.unwrap();
     }
 
     pub async fn kill_containerd(&self) {

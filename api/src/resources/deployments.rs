@@ -1,8 +1,9 @@
 //! `/api/deployments/`, `/api/services/{id}/deployments/` and the same of workers
 
 use std::marker::PhantomData;
+use std::ops::Deref;
 
-use model::{Deployment, DeploymentId, DeploymentStatus, Key, Kind, Members, ProjectId, Revision};
+use model::{Deployment, DeploymentId, DeploymentStatus, ImagePin, Key, Kind, Members, PinSource, ProjectId, Revision};
 
 use super::services::WithPort;
 use super::workers::Background;
@@ -24,11 +25,33 @@ pub type ServiceDeployments = DeploymentsOf<WithPort>;
 /// Rollouts of the worker in the path.
 pub type WorkerDeployments = DeploymentsOf<Background>;
 
+/// A rollout as it is shown.
+pub struct DeploymentView {
+    deployment: Deployment,
+    pin: Option<ImagePin>,
+}
+
+impl Deref for DeploymentView {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
+}
+
+/// How an image's digest may have become known.
+const SOURCES: &[&str] = &[
+    PinSource::Registry.word(),
+    PinSource::LastKnown.word(),
+    PinSource::Named.word(),
+    PinSource::Kept.word(),
+];
+
 impl Resource for Deployments {
     type Model = Deployment;
-    type View = Deployment;
+    type View = DeploymentView;
 
-    const FIELDS: &'static [Field<Deployment>] = &[
+    const FIELDS: &'static [Field<DeploymentView>] = &[
         Field::read_only("id", Shape::Id, "Its id.", |v| v.id.0.into()),
         Field::read_only(
             "service",
@@ -89,6 +112,19 @@ impl Resource for Deployments {
         Field::read_only("error_message", ANY_TEXT, "Why it failed.", |v| {
             (&v.error_message).into()
         }),
+        Field::read_only_or_null(
+            "image_digest",
+            ANY_TEXT,
+            "The digest that all its replicas run; null until it was looked up.",
+            |v| Out::or_null(v.pin.as_ref().map(|it| &it.digest)),
+        ),
+        Field::read_only_or_null(
+            "image_source",
+            Shape::Choice(SOURCES),
+            "How the digest is known. `last_known`, `named`: the registry did not answer. `kept`: from an earlier \
+             deployment.",
+            |v| Out::or_null(v.pin.as_ref().map(|it| it.source.word())),
+        ),
     ];
 
     fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Deployment> {
@@ -102,8 +138,20 @@ impl Resource for Deployments {
             .filter(|it| it.account == realm.account.id)
     }
 
-    fn view(_realm: &Realm<'_>, model: &Deployment) -> Deployment {
-        model.clone()
+    fn view(realm: &Realm<'_>, model: &Deployment) -> DeploymentView {
+        DeploymentView {
+            deployment: model.clone(),
+            pin: realm.state.image_pin(model.id).cloned(),
+        }
+    }
+
+    /// What is looked up later is not in the answer, however late the same is asked again.
+    fn newborn(realm: &Realm<'_>, model: &Deployment) -> DeploymentView {
+        let view = Self::view(realm, model);
+        DeploymentView {
+            pin: view.pin.filter(|it| it.source == PinSource::Kept),
+            ..view
+        }
     }
 
     fn version(model: &Deployment) -> Option<(Key, Revision)> {
@@ -117,9 +165,9 @@ impl Writable for Deployments {
 
 impl<K: Workload> Resource for DeploymentsOf<K> {
     type Model = Deployment;
-    type View = Deployment;
+    type View = DeploymentView;
 
-    const FIELDS: &'static [Field<Deployment>] = Deployments::FIELDS;
+    const FIELDS: &'static [Field<DeploymentView>] = Deployments::FIELDS;
 
     fn has_parent(realm: &Realm<'_>) -> bool {
         Workloads::<K>::find(realm, realm.parent).is_some()
@@ -136,7 +184,7 @@ impl<K: Workload> Resource for DeploymentsOf<K> {
         None
     }
 
-    fn view(realm: &Realm<'_>, model: &Deployment) -> Deployment {
+    fn view(realm: &Realm<'_>, model: &Deployment) -> DeploymentView {
         Deployments::view(realm, model)
     }
 

@@ -2,13 +2,14 @@
 
 use std::marker::PhantomData;
 
-use model::{Intent, Key, Members, Node, Phase, ProjectId, Replica, Revision};
+use model::{Intent, Key, Members, Node, Phase, ProjectId, Replica, ReplicaId, Revision};
 
 use super::services::WithPort;
 use super::workers::Background;
 use super::workloads::{Workload, Workloads};
 use crate::fields::{Field, Shape};
 use crate::output::Out;
+use crate::port::PullProgress;
 use crate::resource::{Realm, Resource};
 
 /// Containers of the service or worker in the path.
@@ -24,6 +25,7 @@ pub struct ReplicaView {
     replica: Replica,
     node_name: Option<String>,
     node_up: bool,
+    pull: Option<PullProgress>,
 }
 
 const STATES: &[&str] = &[
@@ -81,6 +83,16 @@ impl<K: Workload> Resource for ReplicasOf<K> {
         Field::read_only("created_at", Shape::Time, "When it was placed.", |v| {
             v.replica.created_at.into()
         }),
+        Field::read_only_or_null(
+            "progress",
+            Shape::Other("{done: bytes, total: bytes}|null"),
+            "How far its image has come to its node, while that is being fetched and its node tells.",
+            |v| {
+                v.pull.map_or(Out::Null, |it| {
+                    Out::object([("done", it.done.into()), ("total", it.total.into())])
+                })
+            },
+        ),
     ];
 
     fn has_parent(realm: &Realm<'_>) -> bool {
@@ -104,11 +116,21 @@ impl<K: Workload> Resource for ReplicasOf<K> {
             replica: model.clone(),
             node_name: node.map(|node| node.name.clone()),
             node_up: node.is_some_and(Node::is_up),
+            pull: realm.pulls.and_then(|it| it.get(&model.id)).copied(),
         }
     }
 
     fn version(model: &Replica) -> Option<(Key, Revision)> {
         Some((Key::Replica(model.id), model.revision))
+    }
+}
+
+impl<K: Workload> ReplicasOf<K> {
+    /// Those whose image is on its way, as far as the cluster knows.
+    pub fn waiting(realm: &Realm<'_>) -> Vec<ReplicaId> {
+        let parent = Workloads::<K>::find(realm, realm.parent);
+        let all = parent.into_iter().flat_map(|it| realm.state.replicas_of(it.id));
+        all.filter(|it| it.phase == Phase::Pulling).map(|it| it.id).collect()
     }
 }
 

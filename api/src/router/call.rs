@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::paths::Ids;
 use crate::auth::{Asker, Credentials};
 use crate::errors::ApiError;
-use crate::port::{ControlPlane, Sealer, Submitted};
+use crate::port::{ControlPlane, Pulls, Sealer, Submitted};
 use crate::request::Query;
 use crate::resource::Realm;
 
@@ -34,6 +34,8 @@ pub struct Call<'a> {
     pub operation: OperationId,
     /// What the request costs; goes with its first command.
     pub charge: Mutex<Option<Charge>>,
+    /// See [`Realm::pulls`].
+    pub pulls: OnceLock<Pulls>,
     /// See [`Realm::secret_bits`].
     pub bits: OnceLock<[u8; 32]>,
 }
@@ -76,6 +78,7 @@ impl Call<'_> {
             bits: &self.bits,
             control: &*self.control,
             cluster: OnceCell::new(),
+            pulls: self.pulls.get(),
         }
     }
 

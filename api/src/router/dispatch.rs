@@ -13,8 +13,9 @@ use crate::fields::show;
 use crate::request::Incoming;
 use crate::resource::{Create, Delete, Update};
 use crate::resources::{
-    ApiKeys, ConfigItems, Configs, Deployments, Domains, JoinTokens, Nodes, Projects, Replicas, Routes, SecretItems,
-    Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, cluster, health,
+    ApiKeys, Background, ConfigItems, Configs, Deployments, Domains, JoinTokens, Nodes, Projects, ReplicasOf, Routes,
+    SecretItems, Secrets, ServiceDeployments, Services, Users, WithPort, WorkerDeployments, Workers, Workload, cluster,
+    health,
 };
 use crate::{docs, events, schema};
 
@@ -29,11 +30,11 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
         Endpoint::Services => collection::<Services>(call, body).await,
         Endpoint::Service => object::<Services>(call, body).await,
         Endpoint::ServiceDeployments => list_all::<ServiceDeployments>(call),
-        Endpoint::ServiceReplicas => list_all::<Replicas>(call),
+        Endpoint::ServiceReplicas => replicas::<WithPort>(call).await,
         Endpoint::Workers => collection::<Workers>(call, body).await,
         Endpoint::Worker => object::<Workers>(call, body).await,
         Endpoint::WorkerDeployments => list_all::<WorkerDeployments>(call),
-        Endpoint::WorkerReplicas => list_all::<WorkerReplicas>(call),
+        Endpoint::WorkerReplicas => replicas::<Background>(call).await,
         Endpoint::Domains => collection::<Domains>(call, body).await,
         Endpoint::Domain => object::<Domains>(call, body).await,
         Endpoint::Routes => collection::<Routes>(call, body).await,
@@ -102,6 +103,17 @@ async fn health(call: &Call<'_>) -> Result<Answer, ApiError> {
     let realm = call.realm_of(&state, &call.terms());
     let shown = show(health::FIELDS, &health::view(&realm, seen, keys));
     Ok(Answer::json(StatusCode::OK, shown))
+}
+
+/// Asks the hosts how far they are, if any of them fetches an image.
+async fn replicas<K: Workload>(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let waiting = ReplicasOf::<K>::waiting(&call.realm());
+    if !waiting.is_empty() {
+        let pulls = call.control.pulls(&call.state, &waiting).await;
+        // Nobody else sets it.
+        let _ = call.pulls.set(pulls);
+    }
+    list_all::<ReplicasOf<K>>(call)
 }
 
 async fn collection<R: Create>(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {

@@ -129,6 +129,7 @@ async fn answer(
         deadline,
         operation: OperationId(uuid::Uuid::now_v7()),
         charge: Mutex::new(charge),
+        pulls: OnceLock::new(),
         bits: OnceLock::new(),
     };
     let result = if !path.allows(parts.method.as_str()) {

@@ -90,6 +90,7 @@ macro_rules! every_case {
             }
             settings {
                 they_are_shown_in_full_and_sent_in_part,
+                the_registry_secret_is_one_of_the_accounts_own_and_stays_while_it_is_used,
                 what_is_wrong_with_them_is_named,
                 what_bears_on_containers_starts_a_deployment,
                 folders_of_the_host_are_for_admins,

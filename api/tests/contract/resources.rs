@@ -145,6 +145,8 @@ pub async fn deployments(api: &Api<'_>) {
             "rollback_from",
             "notes",
             "error_message",
+            "image_digest",
+            "image_source",
         ],
     );
     let first = first.ok(200)["results"][0].clone();

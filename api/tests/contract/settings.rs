@@ -54,6 +54,7 @@ pub async fn they_are_shown_in_full_and_sent_in_part(api: &Api<'_>) {
             "drain_seconds",
             "placement",
             "volumes",
+            "registry_secret",
         ],
     );
     let mut expected = check("http", 2);
@@ -261,4 +262,31 @@ pub async fn they_come_back_with_a_rollback(api: &Api<'_>) {
         (&back["drain_seconds"], &back["update"]["max_surge"]),
         (&json!(30), &json!(2))
     );
+}
+
+pub async fn the_registry_secret_is_one_of_the_accounts_own_and_stays_while_it_is_used(api: &Api<'_>) {
+    let secret = api
+        .post("/api/secrets/", &json!({"name": "registry"}).to_string())
+        .await
+        .ok(201);
+    let service = api.service().await;
+    assert_eq!(service["registry_secret"], Value::Null);
+    let target = format!("/api/services/{}/", id(&service));
+    let named = json!({"registry_secret": id(&secret)}).to_string();
+    let shown = api.patch(&target, &named).await.ok(200);
+    assert_eq!(shown["registry_secret"], secret["id"]);
+    let deployments = format!("{target}deployments/");
+    assert_eq!(api.get(&deployments).await.ok(200)["count"], 2, "it is fetched anew");
+
+    let other = api.target.keys().other.clone();
+    let body = json!({"name": api.name(), "image": "x", "port": 80, "registry_secret": id(&secret)}).to_string();
+    let refused = format!("Invalid pk \"{}\" - object does not exist.", id(&secret));
+    api.call_as(&other, "POST", "/api/services/", &body)
+        .await
+        .is(400, json!({"registry_secret": [refused]}));
+
+    let path = format!("/api/secrets/{}/", id(&secret));
+    api.delete(&path).await.ok(400);
+    api.patch(&target, r#"{"registry_secret":null}"#).await.ok(200);
+    assert!(api.delete(&path).await.text().is_empty());
 }

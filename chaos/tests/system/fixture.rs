@@ -43,7 +43,7 @@ impl Fixture {
         let mut lab = Lab::up(hosts, None).expect("the lab comes up");
         let registry = Registry::start(&mut lab).await.expect("the registry starts");
         let options = Options {
-            insecure_registries: vec![registry.address().to_owned()],
+            insecure_registries: vec![registry.address().to_owned(), Registry::private_address(&lab)],
             flags: flags.iter().map(|&it| it.to_owned()).collect(),
             ..Options::default()
         };

@@ -10,6 +10,7 @@ mod faults;
 mod fixture;
 mod full_disk;
 mod hosting;
+mod images;
 mod lab;
 mod main_job;
 mod recover;

@@ -32,7 +32,7 @@ impl Command {
         match self {
             Self::RotateAuthority { .. } | Self::SignByNextAuthority(_) | Self::RetireAuthority(_) => 3,
             Self::SetVoting(..) | Self::Refound { .. } => 2,
-            Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) => 3,
+            Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) | Self::PinImage { .. } => 3,
             _ => LOWEST,
         }
     }
@@ -57,6 +57,12 @@ impl State {
             return None;
         }
         self.nodes().find(|it| level_of_version(&it.version) < level)
+    }
+
+    /// Whether rollouts are pinned to the bytes of their image. Not while a node could not apply that.
+    #[must_use]
+    pub fn pins_images(&self) -> bool {
+        self.too_old_for(3).is_none()
     }
 }
 

@@ -227,7 +227,8 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::NodeVoting(_)
         | Key::AuthorityRotation(_)
         | Key::ServiceSettings(_)
-        | Key::DeploymentSettings(_) => return None,
+        | Key::DeploymentSettings(_)
+        | Key::ImagePin(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -279,7 +280,8 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         | Resource::AuthorityRotation(_)
         // The service that they are of is put with them.
         | Resource::ServiceSettings(_)
-        | Resource::DeploymentSettings(_) => return None,
+        | Resource::DeploymentSettings(_)
+        | Resource::ImagePin(_) => return None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::rollout::{deployment, next_version};
 use super::service::retired;
-use super::{Context, Decision, settings};
+use super::{Context, Decision, image, settings};
 use crate::{
     Change, Deployment, Intent, Key, Phase, PlanAction, Rejection, Replica, ReplicaId, Revision, Service, ServiceId,
 };
@@ -42,13 +42,20 @@ fn redeploy(cx: &Context<'_>, service: &mut Service) -> Vec<Change> {
     let Some(cause) = service.item_change.clone() else {
         return Vec::new();
     };
+    let before = service.deployment;
     let (next, superseded) = next_version(cx, service, service.clone());
     *service = next;
     let wanted = cx.state.settings_of(service.id);
     let notes = "An item of its config or secret has changed.";
     let rollout = deployment(cx, service, &wanted, &cause.by, notes);
     let pinned = settings::pinned(rollout.id, &wanted);
-    superseded.into_iter().chain([rollout.into()]).chain(pinned).collect()
+    let kept = image::keep(cx, before, &rollout);
+    superseded
+        .into_iter()
+        .chain(kept)
+        .chain([rollout.into()])
+        .chain(pinned)
+        .collect()
 }
 
 fn change(

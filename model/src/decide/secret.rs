@@ -51,6 +51,7 @@ pub(super) fn delete(cx: &Context<'_>, id: SecretId) -> Result<Decision, Rejecti
         Kind::Secret,
         cx.state
             .users_of_secret(id)
+            .chain(cx.state.users_of_registry_secret(secret.account, id))
             .map(|it| format!("{} {}", super::service::kind(it).word(), it.name)),
     )?;
     if secret.is_default {

@@ -2,7 +2,7 @@
 
 use super::context::References;
 use super::rollout::{deployment, next_version};
-use super::{Context, Decision, secret, settings};
+use super::{Context, Decision, image, secret, settings};
 use crate::{
     AccountId, Change, ConfigId, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome,
     Rejection, Replica, Resource, SecretId, Service, ServiceDraft, ServiceId, ServiceKind, ServicePatch, ServiceSpec,
@@ -15,6 +15,7 @@ pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft, said: &[Setting]) -
     let mut references = References::default();
     references.check(Field::Project, project.0, cx.project(project).is_ok());
     check_attached(cx, &mut references, draft.config.flatten(), draft.secret.flatten());
+    settings::check(cx, &mut references, said);
     references.finish()?;
     let filed = cx.project(project)?;
     let service = Service {
@@ -63,6 +64,7 @@ pub(super) fn update(
         references.check(Field::Project, project.0, cx.project(project).is_ok());
     }
     check_attached(cx, &mut references, patch.config.flatten(), patch.secret.flatten());
+    settings::check(cx, &mut references, said);
     references.finish()?;
     let mut service = Service {
         updated_at: cx.now,
@@ -80,11 +82,17 @@ pub(super) fn update(
     let wanted = known.clone().with(said);
     settings::require_admin(account, &known, &wanted)?;
     let mut changes: Vec<_> = settings::wanted(cx, id, &wanted).into_iter().collect();
-    if starts_rollout(patch, before) || !wanted.run_alike(&known) {
+    let may_fetch_now = wanted.registry_secret != known.registry_secret;
+    if starts_rollout(patch, before) || !wanted.run_alike(&known) || may_fetch_now {
         let (next, superseded) = next_version(cx, before, service);
         service = next;
         changes.extend(superseded);
-        changes.push(deployment(cx, &service, &wanted, &account.name, &patch.notes).into());
+        let rollout = deployment(cx, &service, &wanted, &account.name, &patch.notes);
+        // Who names the image, be it the same, asks for what its tag means now.
+        if patch.image.is_none() {
+            changes.extend(image::keep(cx, before.deployment, &rollout));
+        }
+        changes.push(rollout.into());
         changes.extend(settings::pinned(service.deployment, &wanted));
     }
     // A route is filed under its service's project.
@@ -114,6 +122,7 @@ pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Reject
     );
     let deployments: Vec<_> = cx.state.deployments_of(id).map(|it| it.id).collect();
     changes.extend(deployments.iter().map(|it| Change::Delete(Key::Deployment(*it))));
+    changes.extend(deployments.iter().filter_map(|it| image::unpin(cx, *it)));
     changes.extend(secret::released(cx, &deployments));
     changes.extend(settings::gone(cx, id, &deployments));
     let running = cx.state.replicas_of(id).filter(|it| it.intent == Intent::Run);
@@ -121,8 +130,8 @@ pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Reject
     Ok(Decision::done(changes))
 }
 
-/// The whole revision comes back: image, port, replicas, container settings, config values, versions of secrets, and all
-/// settings but how rollouts go.
+/// The whole revision comes back: image with its very bytes, port, replicas, container settings, config values, versions
+/// of secrets, and all settings but how rollouts go and who may fetch the image.
 pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let old = cx.deployment(id)?;
@@ -141,8 +150,10 @@ pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Resu
         ..old.spec.clone()
     };
     let (service, _) = next_version(cx, before, service);
+    let now = cx.state.settings_of(service.id);
     let settings = Settings {
-        update: cx.state.settings_of(service.id).update,
+        update: now.update,
+        registry_secret: now.registry_secret,
         ..cx.state.pinned_settings(id)
     };
     let next = Deployment {
@@ -161,6 +172,7 @@ pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Resu
         };
         changes.push(rolled_back.into());
     }
+    changes.extend(image::keep(cx, id, &next));
     changes.extend([next.clone().into(), service.into()]);
     Ok(Decision::new(
         changes,

@@ -1,7 +1,11 @@
 //! What is said of services beyond their specs.
 
 use super::Context;
-use crate::{Account, Change, DeploymentId, DeploymentSettings, Key, Rejection, ServiceId, ServiceSettings, Settings};
+use super::context::References;
+use crate::{
+    Account, Change, DeploymentId, DeploymentSettings, Field, Key, Rejection, ServiceId, ServiceSettings, Setting,
+    Settings,
+};
 
 /// What becomes of the record of what is wanted of a service. Nothing if it is that already.
 pub(super) fn wanted(cx: &Context<'_>, id: ServiceId, wanted: &Settings) -> Option<Change> {
@@ -28,6 +32,15 @@ pub(super) fn gone(cx: &Context<'_>, id: ServiceId, deployments: &[DeploymentId]
         .into_iter()
         .chain(pinned.map(|it| Key::DeploymentSettings(it.id)));
     keys.map(Change::Delete).collect()
+}
+
+/// What settings refer to has to exist.
+pub(super) fn check(cx: &Context<'_>, references: &mut References, said: &[Setting]) {
+    for it in said {
+        if let Setting::RegistrySecret(Some(id)) = it {
+            references.check(Field::RegistrySecret, id.0, cx.secret(*id).is_ok());
+        }
+    }
 }
 
 /// A folder of the host in a container is as good as the host: only those who manage it may give it away.

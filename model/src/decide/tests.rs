@@ -4,6 +4,7 @@ mod accounts;
 mod authority;
 mod conditions;
 mod configs;
+mod images;
 mod keys;
 mod properties;
 mod services;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeploymentId, HealthCheck, ServiceId};
+use crate::{DeploymentId, HealthCheck, SecretId, ServiceId};
 
 /// How a rollout goes about replacing replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -135,6 +135,8 @@ pub enum Setting {
     Placement(PlacementRules),
     /// Files and folders of the host.
     Volumes(Vec<Volume>),
+    /// The secret with the credentials for its image's registry; `None`: it needs none.
+    RegistrySecret(Option<SecretId>),
 }
 
 /// All that is said of a service beyond its spec; what nobody says has its default.
@@ -152,6 +154,8 @@ pub struct Settings {
     pub placement: PlacementRules,
     /// Files and folders of the host.
     pub volumes: Vec<Volume>,
+    /// The secret with the credentials for its image's registry; `None`: it needs none.
+    pub registry_secret: Option<SecretId>,
 }
 
 impl Settings {
@@ -166,6 +170,7 @@ impl Settings {
                 Setting::DrainSeconds(it) => self.drain_seconds = it,
                 Setting::Placement(it) => self.placement = it,
                 Setting::Volumes(it) => self.volumes = it,
+                Setting::RegistrySecret(it) => self.registry_secret = it,
             }
         }
         self
@@ -183,6 +188,7 @@ impl Settings {
                 drain_seconds,
                 placement,
                 volumes,
+                registry_secret,
             } = it.clone();
             [
                 Setting::HealthCheck(health_check),
@@ -191,6 +197,7 @@ impl Settings {
                 Setting::DrainSeconds(drain_seconds),
                 Setting::Placement(placement),
                 Setting::Volumes(volumes),
+                Setting::RegistrySecret(registry_secret),
             ]
         };
         let usual = every(&Self::default());
@@ -202,15 +209,16 @@ impl Settings {
             .collect()
     }
 
-    /// Whether a replica that runs with `other` is just what it would be with these: how rollouts go is no part of it.
+    /// Whether a replica that runs with `other` is just what it would be with these: how rollouts go is no part of it, nor
+    /// how its image is come by.
     #[must_use]
     pub fn run_alike(&self, other: &Self) -> bool {
-        let update = UpdatePolicy::default();
-        Self { update, ..self.clone() }
-            == Self {
-                update,
-                ..other.clone()
-            }
+        let bare = |it: &Self| Self {
+            update: UpdatePolicy::default(),
+            registry_secret: None,
+            ..it.clone()
+        };
+        bare(self) == bare(other)
     }
 
     /// How replicas are checked that listen on `port`.
@@ -272,15 +280,16 @@ mod tests {
                 target: "/data".to_owned(),
                 read_only: true,
             }],
+            registry_secret: Some(SecretId(uuid::Uuid::from_u128(1))),
         };
         let list = all.list();
-        assert_eq!(list.len(), 6);
+        assert_eq!(list.len(), 7);
         assert!(list.is_sorted());
         assert_eq!(Settings::from(&*list), all);
         let reset = all
             .clone()
             .with(&[Setting::Volumes(Vec::new()), Setting::HealthCheck(None)]);
-        assert_eq!(reset.list(), list[1..5]);
+        assert_eq!(reset.list(), [&list[1..5], &list[6..]].concat());
         assert!(!all.run_alike(&reset));
         assert!(all.run_alike(&all.clone().with(&[Setting::Update(UpdatePolicy::default())])));
     }

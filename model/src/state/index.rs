@@ -6,8 +6,8 @@ use imbl::{OrdMap, OrdSet};
 use super::group::Group;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken, KeyVersion, Kind, Node, NodeId,
-    NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret,
+    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken, KeyVersion, Kind, Node,
+    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret,
     SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings,
     Session, SessionId, Timestamp, Verb,
 };
@@ -162,6 +162,7 @@ indexed! {
     AuthorityRotation(it) by () => {}
     ServiceSettings(it) by () => {}
     DeploymentSettings(it) by () => {}
+    ImagePin(it) by () => {}
 }
 
 impl Indexed for Service {

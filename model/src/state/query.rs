@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Members, State};
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
-    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, JoinToken,
+    ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, Key, KeyVersion, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId,
     Replica, ReplicaId, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
     SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings, Session, SessionId, Timestamp, Voting,
@@ -62,6 +62,7 @@ tables! {
     authority_rotation authority_rotations ClusterId => AuthorityRotation,
     service_settings service_settings_records ServiceId => ServiceSettings,
     deployment_settings deployment_settings_records DeploymentId => DeploymentSettings,
+    image_pin image_pins DeploymentId => ImagePin,
 }
 
 /// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
@@ -162,7 +163,8 @@ impl State {
             | Key::NodeVoting(_)
             | Key::AuthorityRotation(_)
             | Key::ServiceSettings(_)
-            | Key::DeploymentSettings(_) => None,
+            | Key::DeploymentSettings(_)
+            | Key::ImagePin(_) => None,
         }
     }
 
@@ -316,6 +318,13 @@ impl State {
     /// Services and workers that name a secret, oldest first.
     pub fn users_of_secret(&self, secret: SecretId) -> impl DoubleEndedIterator<Item = &Service> {
         second!(self.index.services_by_secret, secret, ServiceId).filter_map(|id| self.service(id))
+    }
+
+    /// Services and workers of an account that fetch their images with a secret, oldest first.
+    pub fn users_of_registry_secret(&self, account: AccountId, secret: SecretId) -> impl Iterator<Item = &Service> {
+        let kinds = [ServiceKind::Service, ServiceKind::Worker].into_iter();
+        let all = kinds.flat_map(move |kind| self.services_of(account, kind).all());
+        all.filter(move |it| self.settings_of(it.id).registry_secret == Some(secret))
     }
 
     /// Whether a deployment is pinned to this value, `except` for one that is about to go.

@@ -81,6 +81,7 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::NodeVoting(_)
         | Resource::AuthorityRotation(_)
         | Resource::ServiceSettings(_)
-        | Resource::DeploymentSettings(_) => "other",
+        | Resource::DeploymentSettings(_)
+        | Resource::ImagePin(_) => "other",
     }
 }

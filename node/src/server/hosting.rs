@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::adapters::{Drains, Reports};
 use crate::feeds;
+use crate::images::{self, Others, Shelf};
 use crate::settings::{Containers, Settings};
 
 /// Folder for what need not outlive a boot.
@@ -82,15 +83,19 @@ fn host_dir(settings: &Settings) -> PathBuf {
     settings.data_dir.join("host")
 }
 
+/// Begins to run containers, unless this node is to run none.
 pub(super) async fn start(
     settings: &Settings,
-    containers: &Containers,
     supervisor: Option<Supervisor>,
     cluster: &Cluster,
+    shelf: &Shelf,
     proxy: &Arc<ProxyHandle>,
     boot: Uuid,
     tasks: &mut JoinSet<()>,
-) -> Result<Hosting> {
+) -> Result<Option<Hosting>> {
+    let Some(containers) = &settings.containers else {
+        return Ok(None);
+    };
     let host = host_dir(settings);
     let socket = match (&containers.socket, &supervisor) {
         (Some(socket), _) => socket.clone(),
@@ -98,7 +103,7 @@ pub(super) async fn start(
         (None, None) => bail!("there is no containerd to use; this is a bug"),
     };
     let short = cluster.cluster_id().0.simple().to_string()[..8].to_owned();
-    let runtime = Containerd::new(ContainerdConfig {
+    let config = ContainerdConfig {
         socket: socket.clone(),
         namespace: format!("goblins-{short}"),
         node: cluster.node_id(),
@@ -110,7 +115,11 @@ pub(super) async fn start(
         files: host.join("files"),
         secrets: PathBuf::from(RUN_DIR).join(format!("secrets-{short}-{}", cluster.node_id())),
         insecure_registries: containers.insecure_registries.clone(),
-    })?;
+    };
+    let runtime = Arc::new(Containerd::new(
+        config,
+        Arc::new(Others::new(cluster.clone(), shelf.clone())),
+    )?);
     runtime
         .version()
         .await
@@ -135,7 +144,7 @@ pub(super) async fn start(
                 ..Limits::default()
             },
         },
-        Arc::new(runtime),
+        runtime.clone(),
         Arc::new(network),
         wanted,
         Arc::new(reports),
@@ -144,8 +153,10 @@ pub(super) async fn start(
     )
     .await
     .context("cannot prepare this host's container network")?;
-    Ok(Hosting {
+    shelf.fill(cluster.clone(), Arc::clone(&runtime));
+    tasks.spawn(images::collect(cluster.clone(), runtime));
+    Ok(Some(Hosting {
         agent,
         _supervisor: supervisor,
-    })
+    }))
 }

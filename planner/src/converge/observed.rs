@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use model::{Reason, ReplicaId};
+use model::{DeploymentId, Reason, ReplicaId};
+
+use super::LookUp;
 
 /// A moment on the host's own monotonic clock: the time since its agent started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +25,12 @@ impl Moment {
 pub struct Observed {
     /// Everything of ours on this host, wanted or not.
     pub instances: BTreeMap<ReplicaId, Instance>,
-    /// By reference as the service writes it. An image that is missing here has not been looked at.
+    /// By the reference that it is fetched by. An image that is missing here has not been looked at.
     pub images: BTreeMap<String, ImageState>,
+    /// Of rollouts that are not pinned yet. One that is missing here has not been looked up.
+    pub look_ups: BTreeMap<DeploymentId, LookUp>,
+    /// Images to stand by with that could not be had: they are not asked for before then, unless something here needs them.
+    pub put_off: BTreeMap<String, Moment>,
 }
 
 /// How an image stands on this host.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use model::{Assignment, Phase, Reason, ReplicaReport};
+use model::{Assignment, Deployment, Phase, Reason, ReplicaReport};
 
 use super::{ContainerState, Health, ImageState, Instance, Moment, Observed, Round, settle_time, wants_to_run};
 
@@ -15,7 +15,7 @@ pub(super) fn report(
 ) -> Option<ReplicaReport> {
     let record = &assignment.replica;
     let (phase, reason, address) = match wants_to_run(assignment) {
-        Some(image) => running(assignment, image, it, observed, round)?,
+        Some(deployment) => running(assignment, deployment, it, observed, round)?,
         None if it.container == ContainerState::Absent && !it.networked && !it.busy => (Phase::Stopped, None, None),
         None => return None,
     };
@@ -35,15 +35,14 @@ type Said = (Phase, Option<Reason>, Option<SocketAddr>);
 
 fn running(
     assignment: &Assignment,
-    image: &str,
+    deployment: &Deployment,
     it: &Instance,
     observed: &Observed,
     round: &mut Round<'_>,
 ) -> Option<Said> {
     let failure = it.failure.as_ref().map(|failure| failure.reason.clone());
-    let port = assignment.deployment.as_ref().and_then(|it| it.spec.port);
     match it.container {
-        ContainerState::Running => match port {
+        ContainerState::Running => match deployment.spec.port {
             Some(port) => answering(assignment, port, it, failure, round),
             None => lasting(assignment, it, failure, round),
         },
@@ -54,13 +53,31 @@ fn running(
             Some((Phase::Starting, it.blocked.clone(), None))
         }
         ContainerState::Created | ContainerState::Absent if it.busy => Some((Phase::Starting, failure, None)),
-        ContainerState::Created | ContainerState::Absent => Some(match (failure, observed.images.get(image)) {
-            (Some(reason), _) => (Phase::Failed, Some(reason), None),
-            (None, Some(ImageState::Failed { reason, .. })) => (Phase::Failed, Some(reason.clone()), None),
-            (None, Some(ImageState::Present)) => (Phase::Starting, None, None),
-            (None, Some(ImageState::Pulling) | None) => (Phase::Pulling, None, None),
-        }),
+        ContainerState::Created | ContainerState::Absent if failure.is_some() => Some((Phase::Failed, failure, None)),
+        ContainerState::Created | ContainerState::Absent => Some(fetching(assignment, deployment, observed, round)),
     }
+}
+
+/// A replica whose container waits for its image.
+fn fetching(assignment: &Assignment, deployment: &Deployment, observed: &Observed, round: &Round<'_>) -> Said {
+    let Some(image) = assignment.image_reference() else {
+        return match round.look_up_failure(deployment.id) {
+            Some(reason) => unfetched(reason),
+            None => (Phase::Pulling, None, None),
+        };
+    };
+    match observed.images.get(&image) {
+        Some(ImageState::Failed { reason, .. }) => unfetched(reason),
+        Some(ImageState::Present) => (Phase::Starting, None, None),
+        Some(ImageState::Pulling) | None => (Phase::Pulling, None, None),
+    }
+}
+
+/// A locked keyring is nobody's failure: it waits, and is tried again.
+fn unfetched(reason: &Reason) -> Said {
+    let locked = reason.code == "keyring_locked";
+    let phase = if locked { Phase::Pulling } else { Phase::Failed };
+    (phase, Some(reason.clone()), None)
 }
 
 /// A worker cannot be asked: it is ready once its process has lasted a while.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{ReplicaId, ReplicaReport};
+use model::{DeploymentId, ReplicaId, ReplicaReport};
 
 use super::Moment;
 
@@ -47,9 +47,23 @@ pub enum Step {
         /// How often it has been started again, this time included.
         restarts: u32,
     },
+    /// Ask the registry which bytes a rollout's image is, and tell the cluster.
+    LookUp {
+        /// Which rollout.
+        deployment: DeploymentId,
+        /// As the service writes it.
+        image: String,
+        /// The digest to tell if the registry still does not answer.
+        or_else: Option<String>,
+    },
     /// Fetch and unpack an image. Named once however many replicas wait for it.
     Pull {
-        /// As the service writes it.
+        /// With its digest, where the rollout is pinned to one.
+        image: String,
+    },
+    /// Fetch and unpack an image that nothing here waits for, if there is room.
+    Prefetch {
+        /// With its digest.
         image: String,
     },
 }
@@ -57,7 +71,7 @@ pub enum Step {
 /// What to do now, what to tell the cluster, and when to look again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Sorted; at most one for each replica and each image.
+    /// Sorted; at most one for each replica, each rollout and each image.
     pub steps: Vec<Step>,
     /// Where the cluster's record of a replica differs from what this host sees, sorted by replica.
     pub reports: Vec<ReplicaReport>,

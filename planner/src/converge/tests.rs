@@ -9,7 +9,7 @@ use model::{Phase, Reason};
 use proptest::prelude::*;
 
 use super::*;
-use host::{Host, assignment, replica, worker};
+use host::{Host, assignment, replica, unpinned, worker};
 
 fn at(seconds: f64) -> Moment {
     Moment(Duration::from_secs_f64(seconds))
@@ -71,6 +71,7 @@ fn check_images(
     let observed = Observed {
         instances: there.iter().map(|(n, it)| (replica(*n), it.clone())).collect(),
         images: [("app:1".to_owned(), image)].into(),
+        ..Observed::default()
     };
     let plan = converge(&view, &observed, may_start, at(now), &Limits::default());
     expected.assert_eq(&print(&plan));
@@ -142,6 +143,129 @@ fn an_image_that_cannot_be_had_is_told_and_asked_for_again_later() {
         Pull { image: "app:1" }
         report 1: Failed image_not_found, 0 restarts"#]],
     );
+}
+
+fn check_look_up(known: Option<&str>, seen: Option<LookUp>, now: f64, expected: &Expect) {
+    let view = NodeView {
+        assignments: vec![unpinned(1, known), unpinned(2, known)],
+        ..NodeView::default()
+    };
+    let deployment = view.assignments[0].replica.deployment;
+    let observed = Observed {
+        look_ups: seen.map(|it| (deployment, it)).into_iter().collect(),
+        ..Observed::default()
+    };
+    let plan = converge(&view, &observed, true, at(now), &Limits::default());
+    expected.assert_eq(&print(&plan).replace("DeploymentId(00000000-0000-0000-0000-0000000000c8)", "D"));
+}
+
+#[test]
+fn an_image_is_looked_up_once_for_a_rollout_and_fetched_only_then() {
+    let stage = |failures, stage| Some(LookUp { failures, stage });
+    check_look_up(
+        Some("sha256:b"),
+        None,
+        1.0,
+        &expect![[r#"
+            LookUp { deployment: D, image: "app:1", or_else: None }
+            report 1: Pulling, 0 restarts
+            report 2: Pulling, 0 restarts"#]],
+    );
+    let waits = expect![[r#"
+        report 1: Pulling, 0 restarts
+        report 2: Pulling, 0 restarts"#]];
+    check_look_up(None, stage(0, LookUpStage::UnderWay), 2.0, &waits);
+    // Told, but the view does not have it yet.
+    check_look_up(
+        None,
+        stage(0, LookUpStage::Told(at(2.0))),
+        3.0,
+        &expect![[r#"
+            report 1: Pulling, 0 restarts
+            report 2: Pulling, 0 restarts
+            wake at 4s"#]],
+    );
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_told_and_what_is_known_is_taken() {
+    let failed = || {
+        Some(LookUp {
+            failures: 1,
+            stage: LookUpStage::Failed {
+                reason: reason("registry_unreachable"),
+                at: at(10.0),
+            },
+        })
+    };
+    check_look_up(
+        Some("sha256:b"),
+        failed(),
+        11.0,
+        &expect![[r#"
+            report 1: Failed registry_unreachable, 0 restarts
+            report 2: Failed registry_unreachable, 0 restarts
+            wake at 12s"#]],
+    );
+    check_look_up(
+        Some("sha256:b"),
+        failed(),
+        12.0,
+        &expect![[r#"
+            LookUp { deployment: D, image: "app:1", or_else: Some("sha256:b") }
+            report 1: Failed registry_unreachable, 0 restarts
+            report 2: Failed registry_unreachable, 0 restarts"#]],
+    );
+    check_look_up(
+        None,
+        failed(),
+        12.0,
+        &expect![[r#"
+            LookUp { deployment: D, image: "app:1", or_else: None }
+            report 1: Failed registry_unreachable, 0 restarts
+            report 2: Failed registry_unreachable, 0 restarts"#]],
+    );
+}
+
+#[test]
+fn what_is_pinned_is_fetched_by_its_digest() {
+    let mut it = assignment(1, Intent::Run, Phase::Pulling);
+    it.image = ImageWanted::Pinned("sha256:c".to_owned());
+    let view = NodeView {
+        assignments: vec![it],
+        ..NodeView::default()
+    };
+    let plan = converge(&view, &Observed::default(), true, at(1.0), &Limits::default());
+    expect![[r#"Pull { image: "app:1@sha256:c" }"#]].assert_eq(&print(&plan));
+}
+
+#[test]
+fn images_to_stand_by_with_are_fetched_one_at_a_time_and_last() {
+    let standby = |n: u32| Standby {
+        image: format!("other:{n}@sha256:a"),
+        registry: None,
+    };
+    let mut view = NodeView {
+        assignments: vec![assignment(1, Intent::Run, Phase::Pulling)],
+        standby: vec![standby(1), standby(2)],
+        ..NodeView::default()
+    };
+    let mut observed = Observed::default();
+    let plan =
+        |view: &NodeView, observed: &Observed, now| print(&converge(view, observed, true, at(now), &Limits::default()));
+    expect![[r#"Pull { image: "app:1" }"#]].assert_eq(&plan(&view, &observed, 1.0));
+    observed.images.insert("app:1".to_owned(), ImageState::Pulling);
+    expect![""].assert_eq(&plan(&view, &observed, 1.0));
+    view.assignments.clear();
+    observed.images.insert("app:1".to_owned(), ImageState::Present);
+    expect![[r#"Prefetch { image: "other:1@sha256:a" }"#]].assert_eq(&plan(&view, &observed, 1.0));
+    observed.put_off.insert("other:1@sha256:a".to_owned(), at(3.0));
+    expect![[r#"
+        Prefetch { image: "other:2@sha256:a" }
+        wake at 3s"#]]
+    .assert_eq(&plan(&view, &observed, 2.0));
+    let cautious = converge(&view, &observed, false, at(9.0), &Limits::default());
+    assert!(cautious.steps.is_empty());
 }
 
 #[test]
@@ -370,6 +494,7 @@ fn check_worker(phase: Phase, it: &Instance, now: f64, expected: &Expect) {
     let observed = Observed {
         instances: [(replica(1), it.clone())].into(),
         images: [("app:1".to_owned(), ImageState::Present)].into(),
+        ..Observed::default()
     };
     let plan = converge(&view, &observed, true, at(now), &Limits::default());
     expected.assert_eq(&print(&plan));
@@ -507,7 +632,11 @@ proptest! {
     ) {
         let intent = |run| if run { Intent::Run } else { Intent::Stop };
         let kind = |n: u128| if n.is_multiple_of(2) { worker } else { assignment };
-        let assignments = wanted.iter().map(|(n, run)| kind(*n)(*n, intent(*run), Phase::Assigned)).collect();
+        let one = |(n, run): (&u128, &bool)| match (n % 3, run) {
+            (0, true) => unpinned(*n, (*n == 3).then_some("sha256:b")),
+            _ => kind(*n)(*n, intent(*run), Phase::Assigned),
+        };
+        let assignments = wanted.iter().map(one).collect();
         let view = NodeView { assignments, ..NodeView::default() };
         let instances = there.into_iter().map(|(n, it)| (replica(n), it)).collect();
         let mut host = Host::new(view, Observed { instances, ..Observed::default() }, luck);

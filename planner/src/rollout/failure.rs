@@ -63,11 +63,17 @@ fn is_hopeless(replica: &Replica, now: Timestamp) -> bool {
 }
 
 fn told(state: &State, replica: &Replica) -> Option<String> {
-    let reason = replica.reason.as_ref()?;
+    let message = match (&replica.reason, replica.phase) {
+        (Some(reason), _) => reason.message.as_str(),
+        (None, Phase::Pulling) => {
+            "its image is still being fetched; `progress` of the service's replicas says how far it has come"
+        }
+        (None, _) => return None,
+    };
     let node = state
         .node(replica.node)
         .map_or_else(|| replica.node.to_string(), |it| it.name.clone());
-    Some(format!("Replica {} on node {node}: {}", replica.id, reason.message))
+    Some(format!("Replica {} on node {node}: {message}", replica.id))
 }
 
 /// What to say of a service whose replicas have not been ready for a while.

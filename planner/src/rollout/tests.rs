@@ -1,7 +1,7 @@
 use expect_test::expect;
 use model::{
-    Command, ContainerSpec, DeploymentStatus, Intent, NodeId, Phase, PlanAction, Reason, Resources, ServiceId,
-    ServicePatch,
+    Command, ContainerSpec, DeploymentStatus, Intent, NodeId, Phase, PinSource, PlanAction, Reason, Resources,
+    ServiceId, ServicePatch,
 };
 use proptest::prelude::*;
 
@@ -56,6 +56,56 @@ pub(super) fn told(cluster: &TestCluster, plan: &ServicePlan) -> String {
         PlanAction::Trouble(reason) => format!("trouble: {}", reason.as_ref().map_or("none", |it| it.message.as_str())),
     };
     plan.actions.iter().map(|it| line(it) + "\n").collect()
+}
+
+fn pin_newest(cluster: &mut TestCluster, id: ServiceId, digest: &str) {
+    let deployment = cluster.state.service(id).expect("there").deployment;
+    let pin = Command::PinImage {
+        deployment,
+        digest: digest.to_owned(),
+        source: PinSource::Registry,
+    };
+    cluster.system(pin).expect("pinned");
+}
+
+#[test]
+fn a_tag_that_has_moved_replaces_replicas_and_one_that_has_not_moved_keeps_them() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    pin_newest(&mut cluster, id, "sha256:a");
+    settle(&mut cluster, id);
+    let replicas = |cluster: &TestCluster| cluster.state.replicas_of(id).map(|it| it.id).collect::<Vec<_>>();
+    let first = replicas(&cluster);
+    let again = || ServicePatch {
+        image: Some("web:1".to_owned()),
+        ..ServicePatch::default()
+    };
+
+    cluster.patch(id, again());
+    cluster.plan(id);
+    assert_eq!(replicas(&cluster).len(), 3, "one more, whose host looks the image up");
+    pin_newest(&mut cluster, id, "sha256:a");
+    settle(&mut cluster, id);
+    assert_eq!(replicas(&cluster), first, "what runs is what is wanted");
+    assert_eq!(status(&cluster, id), (2, DeploymentStatus::Success));
+
+    cluster.patch(id, again());
+    cluster.plan(id);
+    pin_newest(&mut cluster, id, "sha256:b");
+    settle(&mut cluster, id);
+    let second = replicas(&cluster);
+    assert!(second.len() == 2 && second.iter().all(|it| !first.contains(it)));
+    assert_eq!(status(&cluster, id), (3, DeploymentStatus::Success));
+
+    // Only the number changes, so the bytes stay and nothing is started again.
+    let more = ServicePatch {
+        replicas: Some(3),
+        ..ServicePatch::default()
+    };
+    cluster.patch(id, more);
+    settle(&mut cluster, id);
+    let third = replicas(&cluster);
+    assert!(third.len() == 3 && second.iter().all(|it| third.contains(it)));
 }
 
 #[test]

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::{
-    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, Intent, KeyVersion, NodeId,
-    NodeView, Phase, Replica, ReplicaId, ReplicaReport, Revision, Sealed, SecretItemId, SecretPin, SecretValue,
-    SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
+    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, ImageWanted, Intent, KeyVersion,
+    NodeId, NodeView, Phase, PinSource, RegistrySecret, Replica, ReplicaId, ReplicaReport, Revision, Sealed,
+    SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
 };
 use planner::Limits;
 use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::image::{Login, PullError};
 use crate::network::{Attachment, Network, NetworkError};
 use crate::ports::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
 use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
@@ -42,6 +43,7 @@ struct State {
     log: Vec<String>,
     away: bool,
     unopened: Option<OpenError>,
+    silent: bool,
     opened: usize,
 }
 
@@ -75,13 +77,31 @@ impl Runtime for FakeHost {
         Ok(self.state.lock().unwrap().containers.values().cloned().collect())
     }
 
-    async fn pull(&self, image: &str) -> Result<(), RuntimeError> {
+    async fn look_up(&self, image: &str, _: Option<&Login>) -> Result<String, RuntimeError> {
+        self.there()?;
+        self.note(format!("look up {image}"));
+        if self.state.lock().unwrap().silent {
+            return Err(RuntimeError::Pull(PullError::Registry {
+                image: image.to_owned(),
+                registry: "registry.test".to_owned(),
+                source: "no answer".into(),
+            }));
+        }
+        Ok("sha256:new".to_owned())
+    }
+
+    async fn pull(&self, image: &str, login: Option<&Login>) -> Result<(), RuntimeError> {
         self.there()?;
         if let Some(hold) = self.pulls.lock().await.as_mut() {
             hold.recv().await;
         }
-        self.note(format!("pull {image}"));
+        let login = login.map(|it| format!(" as {}", it.secret)).unwrap_or_default();
+        self.note(format!("pull {image}{login}"));
         Ok(())
+    }
+
+    async fn has_room(&self) -> bool {
+        true
     }
 
     async fn run(&self, request: &RunRequest) -> Result<(), RuntimeError> {
@@ -189,6 +209,7 @@ struct FakeCluster {
     wanted: watch::Sender<Wanted>,
     reports: mpsc::UnboundedSender<ReplicaReport>,
     count: Mutex<usize>,
+    pins: Mutex<Vec<(String, PinSource)>>,
 }
 
 #[async_trait]
@@ -208,6 +229,22 @@ impl Reporter for FakeCluster {
         for report in reports {
             let _ = self.reports.send(report);
         }
+        Ok(())
+    }
+
+    async fn pin(&self, deployment: DeploymentId, digest: &str, source: PinSource) -> Result<(), ReportError> {
+        self.pins.lock().unwrap().push((digest.to_owned(), source));
+        self.wanted.send_modify(|wanted| {
+            let mut view = NodeView::clone(&wanted.view);
+            for it in view
+                .assignments
+                .iter_mut()
+                .filter(|it| it.replica.deployment == deployment)
+            {
+                it.image = ImageWanted::Pinned(digest.to_owned());
+            }
+            wanted.view = Arc::new(view);
+        });
         Ok(())
     }
 }
@@ -247,6 +284,7 @@ impl World {
             wanted,
             reports: send,
             count: Mutex::default(),
+            pins: Mutex::default(),
         });
         let agent = Self::agent(&host, &cluster).await;
         Self {
@@ -321,6 +359,60 @@ impl World {
             ..NodeView::default()
         });
         self.cluster.wanted.send_replace(Wanted { view, may_start: true });
+    }
+
+    /// Of a rollout whose image has to be looked up.
+    pub(super) fn want_unpinned(&self, replicas: &[u128], known: Option<&str>) {
+        let unpinned = |n: &u128| Assignment {
+            image: ImageWanted::LookUp {
+                known: known.map(str::to_owned),
+            },
+            ..assignment(*n, Intent::Run)
+        };
+        let view = Arc::new(NodeView {
+            assignments: replicas.iter().map(unpinned).collect(),
+            ..NodeView::default()
+        });
+        self.cluster.wanted.send_replace(Wanted { view, may_start: true });
+    }
+
+    /// An image whose registry wants the credentials of a secret.
+    pub(super) fn want_private(&self, n: u128) {
+        let value = SecretValue {
+            id: SecretValueId {
+                item: SecretItemId(Uuid::from_u128(6)),
+                version: 1,
+            },
+            key: "password".to_owned(),
+            sealed: Sealed {
+                key: KeyVersion(1),
+                wrapped: Vec::new(),
+                value: b"tweet".to_vec(),
+            },
+        };
+        let it = Assignment {
+            image: ImageWanted::Pinned("sha256:old".to_owned()),
+            registry: Some(RegistrySecret {
+                name: "registry".to_owned(),
+                values: vec![Arc::new(value)],
+            }),
+            ..assignment(n, Intent::Run)
+        };
+        let view = Arc::new(NodeView {
+            assignments: vec![it],
+            ..NodeView::default()
+        });
+        self.cluster.wanted.send_replace(Wanted { view, may_start: true });
+    }
+
+    /// The registry gives no answers, or does again.
+    pub(super) fn silence(&self, silent: bool) {
+        self.host.state.lock().unwrap().silent = silent;
+    }
+
+    /// What was told of images.
+    pub(super) fn pins(&self) -> Vec<(String, PinSource)> {
+        self.cluster.pins.lock().unwrap().clone()
     }
 
     /// Nothing can be opened for this reason; `None` ends that.
@@ -455,5 +547,7 @@ fn assignment(n: u128, intent: Intent) -> Assignment {
         deployment: Some(deployment),
         settings: Settings::default(),
         secrets: Vec::new(),
+        image: ImageWanted::AsNamed,
+        registry: None,
     }
 }

@@ -3,7 +3,9 @@
 mod health_check;
 mod volumes;
 
-use model::{Constraint, PlacementRules, RestartCondition, RestartPolicy, ServiceKind, Setting, UpdatePolicy};
+use model::{
+    Constraint, PlacementRules, RestartCondition, RestartPolicy, SecretId, ServiceKind, Setting, UpdatePolicy,
+};
 
 pub use self::health_check::{HEALTH_CHECK, health_check_out};
 pub use self::volumes::{VOLUMES, volumes_out};
@@ -147,6 +149,9 @@ pub fn sent(values: &mut Values, kind: ServiceKind) -> Result<Vec<Setting>, Fiel
             Ok(it) => said.push(Setting::Placement(it)),
             Err(texts) => errors.add("placement", texts),
         }
+    }
+    if let Some(it) = values.nullable_reference("registry_secret") {
+        said.push(Setting::RegistrySecret(it.map(SecretId)));
     }
     if let Some(it) = values.objects("volumes") {
         match volumes::sent(it) {

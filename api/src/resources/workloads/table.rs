@@ -14,7 +14,7 @@ use crate::view::service_status::ServiceStatus;
 const STOP_GRACE_MAX: i64 = 3600;
 
 /// The fields of services in the order shown.
-pub const OF_SERVICES: [Field<View>; 26] = [
+pub const OF_SERVICES: [Field<View>; 27] = [
     Field::read_only("id", Shape::Id, "Its id.", |v| v.service.id.0.into()),
     Field::required(
         "name",
@@ -146,6 +146,12 @@ pub const OF_SERVICES: [Field<View>; 26] = [
         Shape::Objects(VOLUMES),
         "Files and folders of the host in the container; only for admins.",
         |v| settings::volumes_out(&v.settings.volumes),
+    ),
+    Field::optional_or_null(
+        "registry_secret",
+        Shape::Reference(Kind::Secret),
+        "The secret with the credentials for its image's registry.",
+        |v| Out::or_null(v.settings.registry_secret.map(|id| id.0)),
     ),
     Field::write_only("notes", NOTES, "A note for the deployment this starts."),
 ];

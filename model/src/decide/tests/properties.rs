@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Change, ConfigItemPatch, Key, RoutePatch, SealedItem, SecretItemId, SecretValueId, ServicePatch, Setting,
-    UpdatePolicy, decide,
+    Change, ConfigItemPatch, Key, PinSource, RoutePatch, SealedItem, SecretItemId, SecretValueId, ServicePatch,
+    Setting, UpdatePolicy, decide,
 };
 
 /// One random step. Numbers pick among what exists, so that most commands reach something.
@@ -35,6 +35,7 @@ enum Step {
     RemoveNode(usize),
     Say(usize, u8),
     ServiceWith(u8),
+    Pin(usize, u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -63,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         pick.clone().prop_map(Step::RemoveNode),
         (pick.clone(), any::<u8>()).prop_map(|(a, b)| Step::Say(a, b)),
         (0u8..6).prop_map(Step::ServiceWith),
+        (pick.clone(), 0u8..3).prop_map(|(a, b)| Step::Pin(a, b)),
     ]
 }
 
@@ -243,6 +245,14 @@ fn command(log: &Log, step: &Step) -> Option<(Actor, Command)> {
             (admin, Command::UpdateServiceWith(service(n)?.id, patch, said(v)))
         }
         Step::ServiceWith(n) => (admin, Command::CreateServiceWith(draft(&format!("s{n}")), said(n))),
+        Step::Pin(n, digest) => {
+            let pin = Command::PinImage {
+                deployment: state.deployments().nth(n)?.id,
+                digest: format!("sha256:{digest}"),
+                source: PinSource::Registry,
+            };
+            (Actor::System, pin)
+        }
         Step::RemoveNode(n) => (admin, Command::RemoveNode(state.nodes().nth(n)?.id)),
         Step::Key(n) => {
             let account = log.account();
@@ -307,6 +317,9 @@ proptest! {
         }
         for record in log.state.deployment_settings_records() {
             prop_assert!(log.state.deployment(record.id).is_some() && !record.list.is_empty(), "{:?}", record);
+        }
+        for pin in log.state.image_pins() {
+            prop_assert!(log.state.deployment(pin.id).is_some(), "a pin goes with its rollout");
         }
         for value in log.state.secret_values() {
             let is_current = log.state.secret_item(value.id.item).is_some_and(|it| it.value() == value.id);

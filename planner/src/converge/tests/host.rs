@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use model::{
-    AccountId, Assignment, Deployment, DeploymentId, DeploymentStatus, Intent, NodeId, NodeView, Phase, Replica,
-    ReplicaId, Revision, ServiceId, ServiceSpec, Settings, Timestamp,
+    AccountId, Assignment, Deployment, DeploymentId, DeploymentStatus, ImageWanted, Intent, NodeId, NodeView, Phase,
+    Replica, ReplicaId, Revision, ServiceId, ServiceSpec, Settings, Timestamp,
 };
 use uuid::Uuid;
 
-use super::super::{ContainerState, Health, ImageState, Limits, Moment, Observed, Step, converge};
+use super::super::{ContainerState, Health, ImageState, Limits, LookUpStage, Moment, Observed, Step, converge};
 
 pub(super) fn replica(n: u128) -> ReplicaId {
     ReplicaId(Uuid::from_u128(n))
@@ -77,12 +77,23 @@ pub(super) fn assignment(n: u128, intent: Intent, phase: Phase) -> Assignment {
         deployment: Some(deployment),
         settings: Settings::default(),
         secrets: Vec::new(),
+        image: ImageWanted::AsNamed,
+        registry: None,
     }
+}
+
+/// Of a rollout whose image has to be looked up.
+pub(super) fn unpinned(n: u128, known: Option<&str>) -> Assignment {
+    let mut it = assignment(n, Intent::Run, Phase::Assigned);
+    it.image = ImageWanted::LookUp {
+        known: known.map(str::to_owned),
+    };
+    it
 }
 
 pub(super) fn target(step: &Step) -> Option<ReplicaId> {
     match step {
-        Step::Pull { .. } => None,
+        Step::Pull { .. } | Step::Prefetch { .. } | Step::LookUp { .. } => None,
         Step::Run { replica, .. }
         | Step::Remove { replica }
         | Step::ReleaseAddress { replica }
@@ -149,10 +160,36 @@ impl Host {
         panic!("the host never settles: {:#?}", self.observed);
     }
 
+    /// The cluster's answer comes with the next view.
+    fn look_up(&mut self, deployment: DeploymentId, lucky: bool, or_else: Option<&str>) {
+        let found = if lucky { Some("sha256:a") } else { or_else };
+        let it = self.observed.look_ups.entry(deployment).or_default();
+        let Some(digest) = found else {
+            it.failures += 1;
+            it.stage = LookUpStage::Failed {
+                reason: super::reason("registry_unreachable"),
+                at: self.now,
+            };
+            return;
+        };
+        it.stage = LookUpStage::Told(self.now);
+        for assignment in &mut self.view.assignments {
+            if matches!(assignment.image, ImageWanted::LookUp { .. }) {
+                assignment.image = ImageWanted::Pinned(digest.to_owned());
+            }
+        }
+    }
+
     fn carry_out(&mut self, step: &Step) {
         let lucky = self.luck.next().unwrap_or(true);
         let Some(id) = target(step) else {
-            let Step::Pull { image } = step else { return };
+            let image = match step {
+                Step::Pull { image } | Step::Prefetch { image } => image,
+                Step::LookUp {
+                    deployment, or_else, ..
+                } => return self.look_up(*deployment, lucky, or_else.as_deref()),
+                _ => return,
+            };
             let reason = model::Reason {
                 code: "image_not_found".to_owned(),
                 message: String::new(),
@@ -211,7 +248,7 @@ impl Host {
                 );
                 it.networked = false;
             }
-            Step::Pull { .. } => {}
+            Step::Pull { .. } | Step::Prefetch { .. } | Step::LookUp { .. } => {}
         }
     }
 }
