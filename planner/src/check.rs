@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Deployment, DeploymentId, DeploymentStatus, Intent, Node, NodeId, PlanAction, Replica, ReplicaId, ServiceId, State,
+    Deployment, DeploymentId, DeploymentStatus, Intent, Node, NodeId, PlanAction, Replica, ReplicaId, ServiceId,
+    Settings, State, UpdatePolicy,
 };
 use thiserror::Error;
 
@@ -63,7 +64,7 @@ pub enum Violation {
 }
 
 /// Everything that is wrong with a plan for service `id`; empty for a good one. `surge` is how many more than wanted may
-/// run at once.
+/// run at once, where the service's own `update` does not say.
 #[must_use]
 pub fn check(state: &State, id: ServiceId, plan: &ServicePlan, surge: usize) -> Vec<Violation> {
     let mut check = Check {
@@ -124,7 +125,8 @@ impl<'a> Check<'a> {
         let Some(known) = self.state.node(node) else {
             return self.wrong.push(Violation::NoSuchNode(node));
         };
-        if let Some(obstacle) = obstacle(known, &self.loads, deployment) {
+        let rules = self.state.pinned_settings(deployment.id).placement;
+        if let Some(obstacle) = obstacle(known, &self.loads, deployment, &rules) {
             self.wrong.push(Violation::BadPlace { node, obstacle });
         }
         self.loads.place(self.state, node, deployment);
@@ -158,6 +160,14 @@ impl<'a> Check<'a> {
         let (before, left) = (here.len(), here.iter().filter(|it| !goes(it)).count());
         let placed: usize = self.placed.values().sum();
         // Those that stay while others come: what is retired now is still on its way out when they start.
+        let update = self.state.settings_of(self.id).update;
+        let surge = update.max_surge.map_or(surge, usize::from);
+        // Where there may be no surplus, so many at a time go before others come.
+        let dip = if surge == 0 {
+            update.parallelism.map_or(1, usize::from)
+        } else {
+            0
+        };
         let (running, most) = (before + placed, (self.most_wanted(wanted) + surge).max(before));
         let answering = |all: &[&Replica]| all.iter().filter(|it| it.is_serving()).count();
         let serving = answering(&here);
@@ -166,7 +176,7 @@ impl<'a> Check<'a> {
         if placed > 0 && running > most {
             wrong.push(Violation::TooMany { running, most });
         }
-        if still < serving.min(self.least_wanted(wanted)) {
+        if still < serving.min(self.least_wanted(wanted).saturating_sub(dip)) {
             let (left, before) = (still, serving);
             wrong.push(Violation::TooFew { left, before, wanted });
         }
@@ -217,6 +227,10 @@ fn runs(state: &State, replica: &Replica, deployment: &Deployment) -> bool {
             it.spec.container.clone(),
             it.config_snapshot.clone(),
             it.secrets.clone(),
+            Settings {
+                update: UpdatePolicy::default(),
+                ..state.pinned_settings(it.id)
+            },
         )
     };
     replica.deployment == deployment.id || state.deployment(replica.deployment).map(what) == Some(what(deployment))

@@ -2,17 +2,20 @@
 
 mod balance;
 mod failure;
+mod pace;
+mod room;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
     Deployment, DeploymentStatus, Intent, Node, NodeId, Phase, PlanAction, Reason, Replica, ServiceId, ServiceSpec,
-    State, Timestamp,
+    State, Timestamp, UpdatePolicy,
 };
 
 pub use balance::{Balancing, MOST_MOVES, Move, Rebalance, rebalance};
 
+use self::pace::{Count, Pace};
 use crate::{Loads, Obstacle, Placement, place};
 
 /// Items that change within this time of each other make one rollout.
@@ -31,8 +34,9 @@ pub struct ServicePlan {
 
 /// Plans one service.
 ///
-/// New replicas start before old ones stop: at most `wanted + surge` run at once, and an old one is retired only when
-/// those that remain and are ready are at least as many as wanted. `loads` are those of `state`, and get this plan's
+/// New replicas start before old ones stop, as far as the service's `update` does not say otherwise: at most
+/// `wanted + surge` run at once, and an old one is retired only when those that remain and are ready are at least as many
+/// as wanted. `loads` are those of `state`, and get this plan's
 /// placements added. Costs as much as the service has replicas, however large the cluster is.
 #[must_use]
 pub fn plan_service(state: &State, id: ServiceId, loads: &mut Loads, now: Timestamp) -> ServicePlan {
@@ -48,9 +52,12 @@ struct Situation<'a> {
     trouble: Option<&'a Reason>,
     /// When the last item changed that no rollout has brought yet.
     item_change: Option<Timestamp>,
+    /// How rollouts go.
+    update: UpdatePolicy,
     /// The newest deployment.
     newest: &'a Deployment,
-    /// The deployment whose replicas should run: the newest, or the last good one when the newest has failed.
+    /// The deployment whose replicas should run: the newest, or the last good one when the newest has failed and that
+    /// is to be brought back.
     target: &'a Deployment,
     /// Wanted replicas that run the target's spec, on nodes that are up.
     current: Vec<&'a Replica>,
@@ -58,14 +65,19 @@ struct Situation<'a> {
     old: Vec<&'a Replica>,
     /// Wanted replicas on nodes that are down or gone.
     lost: Vec<&'a Replica>,
+    /// How many are on their way out on nodes that are up.
+    stopping: usize,
 }
 
 impl<'a> Situation<'a> {
     fn read(state: &'a State, id: ServiceId) -> Option<Self> {
         let service = state.service(id)?;
         let newest = state.deployment(service.deployment)?;
-        let target = target(state, newest);
+        let update = state.settings_of(id).update;
+        let target = target(state, newest, update);
         let is_up = |it: &&Replica| state.node(it.node).is_some_and(Node::is_up);
+        let stopping = state.replicas_of(id).filter(|it| it.intent == Intent::Stop);
+        let stopping = stopping.filter(is_up).count();
         let wanted = state.replicas_of(id).filter(|it| it.intent == Intent::Run);
         let (here, lost): (Vec<_>, Vec<_>) = wanted.partition(is_up);
         // What is on a node that is being drained serves until others do.
@@ -77,11 +89,13 @@ impl<'a> Situation<'a> {
             state,
             trouble: service.trouble.as_ref(),
             item_change: service.item_change.as_ref().map(|it| it.at),
+            update,
             newest,
             target,
             current,
             old,
             lost,
+            stopping,
         })
     }
 
@@ -91,9 +105,13 @@ impl<'a> Situation<'a> {
             return plan;
         }
         let mut actions = Vec::new();
-        let obstacles = self.place_missing(loads, &mut actions);
+        let mut obstacles = self.place_missing(loads, &mut actions);
+        let (floor, in_the_way) = self.floor(loads);
+        if obstacles.is_empty() {
+            obstacles = in_the_way;
+        }
         self.retire_surplus(loads, &mut actions);
-        self.retire_old(&mut actions);
+        self.retire_old(floor, &mut actions);
         self.finish(now, &mut actions);
         self.tell_trouble(obstacles, now, &mut actions);
         ServicePlan {
@@ -131,12 +149,25 @@ impl<'a> Situation<'a> {
         self.current.iter().filter(|it| it.is_serving()).count()
     }
 
+    fn pace(&self) -> Pace {
+        Pace::new(self.update, self.wanted())
+    }
+
+    fn count(&self) -> Count {
+        let ready = self.ready();
+        Count {
+            ready,
+            starting: self.current.len() - ready,
+            old: self.old.len(),
+            stopping: self.stopping,
+        }
+    }
+
     /// Places what is missing, as far as the surge allows. A lost replica is given up only when another takes its
     /// place: if there is no room, it goes on where it was once its node is back.
     fn place_missing(&self, loads: &mut Loads, actions: &mut Vec<PlanAction>) -> Vec<(String, Obstacle)> {
         let missing = self.wanted().saturating_sub(self.current.len());
-        let surge = self.wanted().div_ceil(4).max(1);
-        let room = (self.wanted() + surge).saturating_sub(self.current.len() + self.old.len());
+        let room = self.pace().room(self.count());
         let mut lost = self.lost.iter();
         let mut peers = self.peers();
         let mut obstacles = Vec::new();
@@ -208,11 +239,24 @@ impl<'a> Situation<'a> {
         )
     }
 
+    /// How many have to answer, whatever is stopped. None is stopped for the sake of one that could not be placed anyway:
+    /// then with what stands in the way.
+    fn floor(&self, loads: &mut Loads) -> (usize, Vec<(String, Obstacle)>) {
+        let pace = self.pace();
+        if !pace.stops_first() || self.old.is_empty() || self.current.len() >= self.wanted() {
+            return (self.wanted(), Vec::new());
+        }
+        match place(self.state, loads, &self.peers(), self.target) {
+            Placement::Nowhere(why) if !why.iter().any(|(_, it)| it.is_want_of_room()) => (self.wanted(), why),
+            Placement::Nowhere(_) | Placement::On(_) => (pace.floor(), Vec::new()),
+        }
+    }
+
     /// Replicas of another spec go as those of the target's take over.
-    fn retire_old(&self, actions: &mut Vec<PlanAction>) {
+    fn retire_old(&self, floor: usize, actions: &mut Vec<PlanAction>) {
         let (serving, idle): (Vec<&Replica>, Vec<&Replica>) = self.old.iter().copied().partition(|it| it.is_serving());
         actions.extend(idle.iter().map(|it| PlanAction::Retire(it.id)));
-        let spare = (self.ready() + serving.len()).saturating_sub(self.wanted());
+        let spare = (self.ready() + serving.len()).saturating_sub(floor);
         actions.extend(serving.iter().take(spare).map(|it| PlanAction::Retire(it.id)));
     }
 
@@ -244,11 +288,8 @@ impl<'a> Situation<'a> {
         let trouble = if self.ready() >= self.wanted() {
             None
         } else if !obstacles.is_empty() || self.state.nodes().next().is_none() {
-            Some(failure::no_room(
-                self.wanted() - self.current.len(),
-                self.wanted(),
-                &obstacles,
-            ))
+            let missing = self.wanted() - self.current.len();
+            Some(room::nowhere(self.state, self.target, missing, &obstacles))
         } else {
             failure::lasting(self.state, &self.current, now)
         };
@@ -258,8 +299,8 @@ impl<'a> Situation<'a> {
     }
 }
 
-fn target<'a>(state: &'a State, newest: &'a Deployment) -> &'a Deployment {
-    if newest.status != DeploymentStatus::Failed {
+fn target<'a>(state: &'a State, newest: &'a Deployment, update: UpdatePolicy) -> &'a Deployment {
+    if newest.status != DeploymentStatus::Failed || !update.auto_rollback {
         return newest;
     }
     let good = state

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use model::{
     Actor, Authority, ByteCount, Capacity, Change, ClusterId, Command, ContainerSpec, DomainDraft, Envelope,
     KeyVersion, Millicores, NodeDraft, NodeId, NodePatch, OperationId, Outcome, Phase, Reason, Rejection, ReplicaId,
-    ReplicaReport, Resource, Revision, RouteDraft, Sealed, ServiceDraft, ServiceId, ServicePatch, State, Submission,
-    Timestamp, entry_changes,
+    ReplicaReport, Resource, Revision, RouteDraft, Sealed, ServiceDraft, ServiceId, ServicePatch, Setting, State,
+    Submission, Timestamp, entry_changes,
 };
 use uuid::Uuid;
 
@@ -115,6 +115,11 @@ impl TestCluster {
 
     pub(crate) fn patch_node(&mut self, id: NodeId, patch: NodePatch) {
         self.admin(Command::UpdateNode(id, patch)).expect("patched");
+    }
+
+    /// Says settings anew, besides what else changes.
+    pub(crate) fn say(&mut self, id: ServiceId, patch: ServicePatch, said: Vec<Setting>) {
+        self.admin(Command::UpdateServiceWith(id, patch, said)).expect("said");
     }
 
     pub(crate) fn route(&mut self, hostname: &str, path: &str, service: ServiceId) {

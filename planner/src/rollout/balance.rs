@@ -140,7 +140,10 @@ impl Situation<'_> {
             && self.old.is_empty()
             && self.lost.is_empty()
             && self.current.len() == self.wanted()
-            && self.ready() == self.wanted();
+            && self.ready() == self.wanted()
+            // A move begins with one too many, and spreads.
+            && !self.pace().stops_first()
+            && self.state.pinned_settings(self.target.id).placement.spread;
         loads.note_work(0, self.current.len());
         if !is_settled {
             return None;

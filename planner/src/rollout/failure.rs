@@ -4,15 +4,23 @@ use std::time::Duration;
 
 use model::{Deployment, Phase, Reason, Replica, State, Timestamp};
 
-use crate::Obstacle;
+use super::room;
 
 /// Causes that trying again does not mend: the rollout ends at once.
-const PERMANENT: [&str; 5] = [
+const PERMANENT: [&str; 12] = [
     "image_not_found",
     "invalid_reference",
     "registry_denied",
     "wrong_architecture",
     "start_failed",
+    "command_not_found",
+    "exec_format_error",
+    "permission_denied",
+    "volume_missing",
+    // Those have had the time that their health checks give them.
+    "never_listened",
+    "stopped_answering",
+    "health_failed",
 ];
 /// How long causes that may pass by themselves are given.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -36,7 +44,11 @@ pub(super) fn of_rollout(
     {
         return Some(text);
     }
-    if now < deployment.deadline {
+    // No node will ever take it as it is.
+    if let Some(reason) = trouble.filter(|it| room::is_final(it)) {
+        return Some(reason.message.clone());
+    }
+    if now < deadline(deployment, current) {
         return None;
     }
     let replica = current
@@ -44,13 +56,25 @@ pub(super) fn of_rollout(
         .filter(|it| it.phase != Phase::Ready)
         .find_map(|it| told(state, it));
     let why = replica.or_else(|| trouble.map(|it| it.message.clone()));
-    let limit = deployment.deadline.since(deployment.deployed_at).as_secs();
+    let seconds = now.since(deployment.deployed_at).as_secs();
     let ready = current.iter().filter(|it| it.is_serving()).count();
     Some(format!(
-        "Only {ready} of {} replicas were ready {limit} s after the rollout began. {}",
+        "Only {ready} of {} replicas were ready {seconds} s after the rollout began. {}",
         deployment.spec.replicas,
         why.unwrap_or_else(|| "No replica gave a reason; the logs of their nodes tell more.".to_owned()),
     ))
+}
+
+/// A rollout that gets on has as long again from each replica that became ready, up to as many times as there are
+/// replicas: one that replaces them one by one takes that much longer.
+fn deadline(deployment: &Deployment, current: &[&Replica]) -> Timestamp {
+    let limit = deployment.deadline.since(deployment.deployed_at);
+    let made = current
+        .iter()
+        .filter(|it| it.deployment == deployment.id && it.is_serving());
+    let last = made.map(|it| it.changed_at.after(limit)).max();
+    let latest = deployment.deadline.after(limit * u32::from(deployment.spec.replicas));
+    last.map_or(deployment.deadline, |it| it.clamp(deployment.deadline, latest))
 }
 
 fn is_hopeless(replica: &Replica, now: Timestamp) -> bool {
@@ -98,23 +122,4 @@ pub(super) fn lasting(state: &State, current: &[&Replica], now: Timestamp) -> Op
         .map_or("not_ready", |it| it.code.as_str())
         .to_owned();
     Some(Reason { code, message })
-}
-
-/// What to say when there is no room, node by node.
-pub(super) fn no_room(missing: usize, wanted: usize, obstacles: &[(String, Obstacle)]) -> Reason {
-    let nodes: Vec<_> = obstacles
-        .iter()
-        .map(|(node, obstacle)| format!("{node} {obstacle}"))
-        .collect();
-    let nodes = if nodes.is_empty() {
-        "the cluster has no nodes that run containers".to_owned()
-    } else {
-        nodes.join("; ")
-    };
-    Reason {
-        code: "no_room".to_owned(),
-        message: format!(
-            "{missing} of {wanted} replicas cannot be placed: {nodes}. Add a node, or lower the reservations."
-        ),
-    }
 }

@@ -1,7 +1,7 @@
 use expect_test::expect;
 use model::{
-    Command, ContainerSpec, DeploymentStatus, Intent, NodeId, Phase, PinSource, PlanAction, Reason, Resources,
-    ServiceId, ServicePatch,
+    Command, Constraint, ContainerSpec, DeploymentStatus, Intent, NodeId, Phase, PinSource, PlacementRules, PlanAction,
+    Reason, Resources, ServiceId, ServicePatch, Setting, UpdatePolicy,
 };
 use proptest::prelude::*;
 
@@ -326,6 +326,221 @@ fn a_rollout_past_its_deadline_fails_with_what_is_known() {
     assert_eq!(status(&cluster, id), (1, DeploymentStatus::Failed));
 }
 
+fn image(name: &str) -> ServicePatch {
+    ServicePatch {
+        image: Some(name.to_owned()),
+        ..ServicePatch::default()
+    }
+}
+
+fn update(parallelism: Option<u8>, max_surge: Option<u8>, auto_rollback: bool) -> Vec<Setting> {
+    vec![Setting::Update(UpdatePolicy {
+        parallelism,
+        max_surge,
+        auto_rollback,
+    })]
+}
+
+/// What is planned while all hosts do at once what they are told; on which nodes makes no difference.
+fn story(cluster: &mut TestCluster, id: ServiceId, rounds: usize) -> String {
+    let mut story = String::new();
+    for _ in 0..rounds {
+        let plan = cluster.plan(id);
+        for line in told(cluster, &plan).lines() {
+            story += line.split(" on n").next().unwrap_or(line);
+            story += "\n";
+        }
+        story += "--\n";
+        cluster.hosts_obey();
+    }
+    story
+}
+
+#[test]
+fn an_update_replaces_as_many_at_a_time_as_is_said() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 4, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.say(id, image("web:2"), update(Some(2), Some(4), true));
+    expect![[r"
+        place version 2
+        place version 2
+        --
+        place version 2
+        place version 2
+        retire version 1
+        retire version 1
+        --
+        retire version 1
+        retire version 1
+        finish version 2: Success
+        --
+        --
+    "]]
+    .assert_eq(&story(&mut cluster, id, 4));
+}
+
+#[test]
+fn without_a_surge_an_old_one_has_gone_before_a_new_one_comes() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.say(id, image("web:2"), update(None, Some(0), true));
+    expect![[r"
+        retire version 1
+        --
+        place version 2
+        --
+        retire version 1
+        --
+        place version 2
+        --
+        finish version 2: Success
+        --
+    "]]
+    .assert_eq(&story(&mut cluster, id, 5));
+}
+
+#[test]
+fn without_a_surge_nothing_is_stopped_for_what_no_node_takes() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    settle(&mut cluster, id);
+    let mut said = update(None, Some(0), true);
+    said.push(nodes(vec![Constraint::Node("n9".to_owned())]));
+    cluster.say(id, ServicePatch::default(), said);
+    let story = story(&mut cluster, id, 3);
+    assert!(
+        story.contains("meets placement.constraints (node==n9); the nodes are n1, n2."),
+        "{story}"
+    );
+    assert!(!story.contains("retire"), "{story}");
+    assert_eq!(status(&cluster, id), (2, DeploymentStatus::Failed));
+    assert_eq!(cluster.serving(id), [1, 2]);
+}
+
+fn nodes(constraints: Vec<Constraint>) -> Setting {
+    Setting::Placement(PlacementRules {
+        constraints,
+        spread: true,
+    })
+}
+
+#[test]
+fn a_failed_update_stays_where_that_is_wanted_and_the_old_replicas_serve_on() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 3, ContainerSpec::default());
+    settle(&mut cluster, id);
+    cluster.say(id, image("gone"), update(None, None, false));
+    cluster.plan(id);
+    let new = cluster
+        .state
+        .replicas_of(id)
+        .find(|it| it.version == 2)
+        .expect("placed")
+        .id;
+    let reason = Reason {
+        code: "image_not_found".to_owned(),
+        message: "no such image".to_owned(),
+    };
+    cluster.report(new, Phase::Failed, Some(reason));
+    for _ in 0..3 {
+        cluster.plan(id);
+    }
+    assert_eq!(status(&cluster, id), (2, DeploymentStatus::Failed));
+    assert_eq!(cluster.serving(id), [1, 2, 3], "none was stopped");
+    assert_eq!(
+        cluster.state.replica(new).expect("there").intent,
+        Intent::Run,
+        "it is not taken back"
+    );
+    // The policy is the service's, so it can be changed afterwards.
+    cluster.say(id, ServicePatch::default(), update(None, None, true));
+    settle(&mut cluster, id);
+    assert!(cluster.state.replicas_of(id).all(|it| it.version == 1));
+}
+
+#[test]
+fn constraints_are_obeyed_and_moved_by() {
+    let mut cluster = TestCluster::new(3);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    settle(&mut cluster, id);
+    let not = |name: &str| Constraint::NotNode(name.to_owned());
+    cluster.say(id, ServicePatch::default(), vec![nodes(vec![not("n1"), not("n2")])]);
+    settle(&mut cluster, id);
+    assert_eq!(cluster.serving(id), [3, 3]);
+    let together = Setting::Placement(PlacementRules {
+        constraints: vec![not("n3")],
+        spread: false,
+    });
+    cluster.say(id, ServicePatch::default(), vec![together]);
+    settle(&mut cluster, id);
+    assert!(!cluster.serving(id).contains(&3));
+    cluster.say(
+        id,
+        ServicePatch::default(),
+        vec![nodes(vec![Constraint::Node("n9".to_owned())])],
+    );
+    settle(&mut cluster, id);
+    let service = cluster.state.service(id).expect("there");
+    let failed = cluster.state.deployment(service.deployment).expect("there");
+    assert!(
+        failed.error_message.contains("(node==n9); the nodes are n1, n2, n3."),
+        "{}",
+        failed.error_message
+    );
+    assert_eq!(cluster.serving(id).len(), 2, "the revision before serves on");
+}
+
+#[test]
+fn what_is_larger_than_any_node_is_refused_with_the_largest_named() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 1, ContainerSpec::default());
+    settle(&mut cluster, id);
+    let resources = Resources {
+        cpu_reservation: model::Millicores(5000),
+        memory_limit: Some(model::ByteCount(5 << 30)),
+        ..Resources::default()
+    };
+    let patch = ServicePatch {
+        container: Some(ContainerSpec {
+            resources,
+            ..ContainerSpec::default()
+        }),
+        ..ServicePatch::default()
+    };
+    cluster.patch(id, patch);
+    settle(&mut cluster, id);
+    let service = cluster.state.service(id).expect("there");
+    let failed = cluster.state.deployment(service.deployment).expect("there");
+    let said = "One replica is larger than any node: resources.reservations.cpu is 5000 thousandths of a CPU, and the \
+                largest node, n1, has 4000 thousandths of a CPU; resources.limits.memory is 5120 MiB of memory, and the \
+                largest node, n1, has 4096 MiB of memory. Lower it, or add a larger node.";
+    assert_eq!(failed.error_message, said);
+    assert_eq!(
+        (failed.status, cluster.serving(id).len()),
+        (DeploymentStatus::Failed, 1)
+    );
+}
+
+#[test]
+fn a_rollout_that_gets_on_is_not_given_up_at_the_deadline_of_its_beginning() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    cluster.plan(id);
+    let [first, _] = cluster.state.replicas_of(id).map(|it| it.id).collect::<Vec<_>>()[..] else {
+        panic!("two are placed");
+    };
+    cluster.now = cluster.now.after(Duration::from_secs(200));
+    cluster.report(first, Phase::Ready, None);
+    cluster.now = cluster.now.after(Duration::from_secs(200));
+    cluster.plan(id);
+    assert_eq!(status(&cluster, id), (1, DeploymentStatus::Pending));
+    cluster.now = cluster.now.after(Duration::from_secs(101));
+    cluster.plan(id);
+    assert_eq!(status(&cluster, id), (1, DeploymentStatus::Failed));
+}
+
 proptest! {
     /// Whatever happens on the way, a service ends with just what is wanted, spread evenly; and an update never has
     /// fewer answering replicas than are wanted, as long as no node is lost.
@@ -333,12 +548,17 @@ proptest! {
     fn plans_converge(
         nodes in 2u16..6,
         steps in prop::collection::vec((0u8..5, 1u8..8), 1..8),
+        parallelism in prop::option::of(1u8..4),
+        max_surge in prop::option::of(0u8..4),
     ) {
         let mut cluster = TestCluster::new(nodes);
         let id = cluster.service("web", 2, ContainerSpec::default());
         settle(&mut cluster, id);
+        cluster.say(id, ServicePatch::default(), update(parallelism, max_surge, true));
+        let dip = if max_surge == Some(0) { parallelism.unwrap_or(1) } else { 0 };
         for (what, n) in steps {
-            let floor = cluster.state.service(id).expect("there").spec.replicas;
+            let wanted = cluster.state.service(id).expect("there").spec.replicas;
+            let floor = wanted.saturating_sub(dip);
             match what {
                 0 => cluster.patch(id, ServicePatch { replicas: Some(n), ..ServicePatch::default() }),
                 1 | 2 => {
@@ -346,6 +566,9 @@ proptest! {
                     for _ in 0..40 {
                         cluster.plan(id);
                         prop_assert!(cluster.serving(id).len() >= usize::from(floor));
+                        let there = cluster.state.replicas_of(id).count();
+                        let most = usize::from(wanted) + max_surge.map_or(usize::from(wanted), usize::from);
+                        prop_assert!(max_surge != Some(0) || there <= most, "{} of {}", there, most);
                         cluster.hosts_obey();
                         prop_assert!(cluster.serving(id).len() >= usize::from(floor));
                     }
