@@ -3,7 +3,9 @@
 //!
 //! | path | answers |
 //! | --- | --- |
-//! | `/healthz` | `ok`, and 503 `draining` once told to stop |
+//! | `/healthz` | `ok`, 503 `draining` once told to stop, 500 `sick` after `/sicken` |
+//! | `/sicken` | like anything else; `/healthz` is 500 from then on |
+//! | `/status?code=N` | with that status |
 //! | `/env` | the environment, one `NAME=value` a line |
 //! | `/slow?ms=N` | after N milliseconds |
 //! | `/exit?code=N` | never: the process ends with that code |
@@ -14,7 +16,8 @@
 //!
 //! Environment: `PORT` (8080), `VERSION`, `GOBLINS_REPLICA`, `GOBLINS_NODE`, `START_MS` (wait before it listens),
 //! `DRAIN_MS` (goes on accepting that long after SIGTERM). SIGTERM: stop accepting, finish requests in flight, exit 0.
-//! With the argument `--exit=N` it ends at once with that code.
+//! Arguments, each of which makes it do that and nothing else: `--exit=N` ends at once with that code; `--has=PATH` ends
+//! with 0 if that file is there, else 1; `--eat` uses more and more memory.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -31,6 +34,7 @@ const HEAD_LIMIT: u64 = 64 * 1024;
 #[derive(Default)]
 struct Shared {
     draining: AtomicBool,
+    sick: AtomicBool,
     in_flight: Mutex<usize>,
     idle: Condvar,
 }
@@ -39,6 +43,12 @@ fn main() {
     if let Some(code) = env::args().find_map(|word| word.strip_prefix("--exit=")?.parse().ok()) {
         eprintln!("told to end at once with code {code}");
         process::exit(code);
+    }
+    if let Some(path) = env::args().find_map(|word| word.strip_prefix("--has=").map(str::to_owned)) {
+        process::exit(i32::from(!fs::exists(path).unwrap_or(false)));
+    }
+    if env::args().any(|word| word == "--eat") {
+        eat();
     }
     signal::block_sigterm();
     let shared = Arc::new(Shared::default());
@@ -86,6 +96,19 @@ fn main() {
     }
 }
 
+/// Uses a MiB more every few milliseconds, until somebody ends it.
+fn eat() -> ! {
+    let mut eaten = Vec::new();
+    loop {
+        // Written to, or it would take no memory.
+        eaten.push(vec![1_u8; 1 << 20]);
+        if eaten.len() % 16 == 0 {
+            println!("ate {} MiB", eaten.len());
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Answers requests on one connection until it is closed or asked to be.
 fn serve(stream: TcpStream, shared: &Shared) {
     let _ = stream.set_nodelay(true);
@@ -103,7 +126,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
         *shared.in_flight.lock().expect("no thread panics with the count") += 1;
         let draining = shared.draining.load(Ordering::SeqCst);
         let close = request.close || draining;
-        let written = writer.write_all(&answer(&request, draining, close));
+        let written = writer.write_all(&answer(&request, shared, close));
         let mut busy = shared.in_flight.lock().expect("no thread panics with the count");
         *busy -= 1;
         if *busy == 0 {
@@ -187,10 +210,19 @@ fn skip_chunks(reader: &mut BufReader<TcpStream>) -> Option<()> {
     }
 }
 
-fn answer(request: &Request, draining: bool, close: bool) -> Vec<u8> {
+fn answer(request: &Request, shared: &Shared, close: bool) -> Vec<u8> {
+    let draining = shared.draining.load(Ordering::SeqCst);
     let path = request.target.split('?').next().unwrap_or_default();
+    if path == "/sicken" {
+        shared.sick.store(true, Ordering::SeqCst);
+    }
+    let asked = format!("{} As Asked", request.parameter("code").unwrap_or(200));
     let (status, kind, body) = match path {
         "/healthz" if draining => ("503 Service Unavailable", "text/plain", "draining\n".to_owned()),
+        "/healthz" if shared.sick.load(Ordering::SeqCst) => {
+            ("500 Internal Server Error", "text/plain", "sick\n".to_owned())
+        }
+        "/status" => (asked.as_str(), "text/plain", String::new()),
         "/healthz" => ("200 OK", "text/plain", "ok\n".to_owned()),
         "/env" => (
             "200 OK",

@@ -30,6 +30,14 @@ pub(super) fn tar(program: &[u8]) -> io::Result<Vec<u8>> {
         append(&mut builder, name, EntryType::Regular, 0o644, text.as_bytes())?;
     }
     append(&mut builder, "testserver", EntryType::Regular, 0o755, program)?;
+    // Executable, and yet no program for any machine.
+    append(
+        &mut builder,
+        "no-program",
+        EntryType::Regular,
+        0o755,
+        b"\x01\x02\x03\x04",
+    )?;
     builder.into_inner()
 }
 

@@ -9,6 +9,7 @@ mod deploys;
 mod faults;
 mod fixture;
 mod full_disk;
+mod health;
 mod hosting;
 mod images;
 mod lab;
