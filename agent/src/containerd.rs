@@ -1,6 +1,8 @@
 //! The [`Runtime`] that drives containerd, 1.6 and later, through its gRPC API.
 
 pub(crate) mod api;
+mod cgroup;
+mod check;
 mod container;
 mod ends;
 mod events;
@@ -12,10 +14,12 @@ mod task;
 mod turns;
 mod user;
 mod vault;
+mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use containerd_client::services::v1::{Container, ListContainersRequest};
@@ -27,10 +31,10 @@ use tokio::sync::mpsc;
 use crate::image::{Content, Images, Login, Progress};
 use crate::logs;
 use crate::ports::Peers;
-use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
+use crate::runtime::{CommandEnd, Ending, Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
 use api::{Api, SHORT, within};
 use container::Host;
-use ends::Ends;
+use ends::{End, Ends};
 use turns::Turns;
 use vault::Vaults;
 
@@ -173,6 +177,7 @@ impl Runtime for Containerd {
                 address: labels.address,
                 restarts: labels.restarts,
                 stop_grace: labels.stop_grace,
+                drain: labels.drain,
             });
         }
         found.sort_by_key(|it| it.replica);
@@ -216,15 +221,29 @@ impl Runtime for Containerd {
         events::subscribe(self.api.clone())
     }
 
-    async fn last_words(&self, replica: ReplicaId, restarts: u32) -> Vec<String> {
+    async fn ending(&self, replica: ReplicaId, restarts: u32) -> Ending {
+        let id = replica.to_string();
         let reaped = {
             let _turn = self.turns.take(replica).await;
-            task::reap(&self.api, &replica.to_string(), |code| self.ends.keep(replica, code)).await
+            // Its cgroup goes with the task.
+            let keep = |code| {
+                let out_of_memory = cgroup::out_of_memory(&self.config.cgroup_parent, &id);
+                self.ends.keep(replica, End { code, out_of_memory });
+            };
+            task::reap(&self.api, &id, keep).await
         };
         if let Err(error) = reaped {
             tracing::debug!(%replica, %error, "the log of a container that has ended may lack its last lines");
         }
-        logs::last_lines(&logs::log_path(&self.config.logs, replica, restarts), SHOWN_LINES).await
+        let log = logs::log_path(&self.config.logs, replica, restarts);
+        Ending {
+            last_lines: logs::last_lines(&log, SHOWN_LINES).await,
+            out_of_memory: self.ends.out_of_memory(replica),
+        }
+    }
+
+    async fn check(&self, replica: ReplicaId, command: &[String], limit: Duration) -> Result<CommandEnd, RuntimeError> {
+        check::run(&self.api, &replica.to_string(), command, limit).await
     }
 }
 

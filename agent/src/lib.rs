@@ -33,6 +33,8 @@ pub use logs::log_path;
 pub use network::{Attachment, BadSubnet, BridgeNetwork, Network, NetworkConfig, NetworkError, Subnet};
 pub use planner::Limits;
 pub use ports::{Drainer, NoPeers, OpenError, Opener, PeerBlob, Peers, ReportError, Reporter, Wanted};
-pub use runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
+pub use runtime::{
+    CommandEnd, Ending, Listed, OutOfMemory, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task,
+};
 pub use secret::OpenSecret;
 pub use supervise::{SuperviseConfig, SuperviseError, Supervisor};

@@ -48,6 +48,9 @@ pub trait Drainer: Send + Sync + 'static {
     /// Stops sending requests to a replica of this host, and returns when those in flight have ended, or after `limit`.
     /// Connections that have changed their protocol, such as WebSockets, are waited for until `tunnels`.
     async fn drain(&self, replica: ReplicaId, limit: Duration, tunnels: Duration);
+
+    /// Takes a drain back: the replica was started again.
+    fn resume(&self, replica: ReplicaId);
 }
 
 /// Opens the sealed values of secrets. Asked only for containers that are about to start here.

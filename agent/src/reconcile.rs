@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::ReplicaId;
-use planner::{ContainerState, Health, Limits, Moment, Plan, Step, converge};
+use model::{Assignment, Intent, Phase, ReplicaId};
+use planner::{ContainerState, Health, Instance, Limits, Moment, Plan, Step, converge};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::outbox::Outbox;
 use crate::ports::Wanted;
-use crate::probe::{Probe, Turn};
+use crate::probe::{Asked, Before, Probe, Turn};
 use crate::reason;
 use crate::runtime::{RuntimeError, RuntimeEvent};
 pub(crate) use carry::Carrier;
@@ -107,8 +107,7 @@ impl Reconciler {
                 Some(listing) = self.listings.join_next() => self.looked(listing),
                 Some(turn) = self.turns.1.recv() => {
                     tracing::debug!(?turn, "health");
-                    let now = self.now();
-                    self.table.turned(turn, now);
+                    self.table.turned(turn);
                 }
                 () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {}
             }
@@ -181,36 +180,24 @@ impl Reconciler {
         wake_at.map(|at| self.started + at.0)
     }
 
-    /// Every running container that is wanted is asked whether it answers, and no other.
+    /// Every running container that is wanted is asked how it does, and no other.
     fn watch_health(&mut self, wanted: &Wanted) {
         let instances = &self.table.observed().instances;
-        self.probes.retain(|id, probe| {
-            instances
-                .get(id)
-                .is_some_and(|it| it.container == ContainerState::Running && it.restarts == probe.restarts)
-        });
-        for assignment in &wanted.view.assignments {
+        let mut watched = HashMap::with_capacity(self.probes.len());
+        for assignment in wanted
+            .view
+            .assignments
+            .iter()
+            .filter(|it| it.replica.intent == Intent::Run)
+        {
             let id = assignment.replica.id;
-            let (Some(it), Some(deployment)) = (instances.get(&id), &assignment.deployment) else {
-                continue;
-            };
-            let (ContainerState::Running, Some(ip)) = (it.container, it.address) else {
-                continue;
-            };
-            let Some(port) = deployment.spec.port else {
-                continue;
-            };
-            self.probes.entry(id).or_insert_with(|| {
-                let target = SocketAddr::new(ip, port);
-                Probe::start(
-                    id,
-                    it.restarts,
-                    target,
-                    it.health == Health::Unknown,
-                    self.turns.0.clone(),
-                )
-            });
+            let running = instances.get(&id).filter(|it| it.container == ContainerState::Running);
+            let Some(it) = running else { continue };
+            let known = self.probes.remove(&id).filter(|probe| probe.restarts == it.restarts);
+            let probe = known.or_else(|| probe(assignment, it, &self.carrier, &self.turns.0));
+            watched.extend(probe.map(|probe| (id, probe)));
         }
+        self.probes = watched;
     }
 
     fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
@@ -255,6 +242,30 @@ impl Reconciler {
             }
         }
     }
+}
+
+/// Who asks a running container how it does; nobody where its service wants none of that.
+fn probe(assignment: &Assignment, it: &Instance, carrier: &Carrier, turns: &mpsc::Sender<Turn>) -> Option<Probe> {
+    let replica = &assignment.replica;
+    let port = assignment.deployment.as_ref()?.spec.port;
+    let check = assignment.settings.check(port);
+    let target = || Some(SocketAddr::new(it.address?, check.port.or(port)?));
+    let asked = match &check.probe {
+        model::Probe::None => return None,
+        model::Probe::Tcp => Asked::Port(target()?),
+        model::Probe::Http { path } => Asked::Path(target()?, path.clone()),
+        model::Probe::Command(command) => Asked::Command(replica.id, command.clone(), Arc::clone(&carrier.runtime)),
+    };
+    let was_fit = it.health == Health::Unknown && replica.phase == Phase::Ready;
+    let before = if was_fit { Before::Fit } else { Before::Started };
+    Some(Probe::start(
+        replica.id,
+        it.restarts,
+        before,
+        check,
+        asked,
+        turns.clone(),
+    ))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{DeploymentId, Reason, ReplicaId, ServiceId, ServiceSpec, Settings};
+use model::{ByteCount, DeploymentId, Reason, ReplicaId, ServiceId, ServiceSpec, Settings};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -41,8 +41,40 @@ pub trait Runtime: Send + Sync + 'static {
     /// What happens to containers, from now on. May be called once or more; each caller gets everything.
     fn events(&self) -> mpsc::Receiver<RuntimeEvent>;
 
-    /// The last lines that a container printed that has ended, oldest first; empty where there are none.
-    async fn last_words(&self, replica: ReplicaId, restarts: u32) -> Vec<String>;
+    /// What is known of the end of a container that has ended.
+    async fn ending(&self, replica: ReplicaId, restarts: u32) -> Ending;
+
+    /// Runs a command in a running container, to its end or until `limit`, when it is killed.
+    async fn check(&self, replica: ReplicaId, command: &[String], limit: Duration) -> Result<CommandEnd, RuntimeError>;
+}
+
+/// What is known of the end of a container, besides its exit code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// The last lines that it printed, oldest first.
+    pub last_lines: Vec<String>,
+    /// The kernel killed in it what had used too much memory.
+    pub out_of_memory: Option<OutOfMemory>,
+}
+
+/// A container used more memory than it may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// Than it may, where that is known.
+    pub limit: Option<ByteCount>,
+}
+
+/// How a command in a container came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandEnd {
+    /// It ended with this exit code.
+    Exited(u32),
+    /// It took too long and was killed.
+    TimedOut,
+    /// It could not be run; says why.
+    NotRun(String),
+    /// The container does not run any more.
+    Gone,
 }
 
 /// A signal that stops a container.
@@ -98,6 +130,8 @@ pub struct Listed {
     pub restarts: u32,
     /// Between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// How long its requests in flight may take to end, where its service says that.
+    pub drain: Option<Duration>,
 }
 
 /// The process of a container.
@@ -153,8 +187,13 @@ pub enum RuntimeError {
         image: String,
     },
     /// The container could not be started for a reason of its own.
-    #[error("{0}")]
-    Start(String),
+    #[error("{message}")]
+    Start {
+        /// Which kind of reason: one of `crate::reason`'s codes.
+        code: &'static str,
+        /// In words.
+        message: String,
+    },
     /// No room.
     #[error("the disk under {path} is full; make room there, for example by removing old logs")]
     DiskFull {
@@ -198,7 +237,7 @@ impl RuntimeError {
             Self::Unavailable { .. } => true,
             Self::Pull(error) => error.is_unavailable(),
             Self::ImageGone { .. }
-            | Self::Start(_)
+            | Self::Start { .. }
             | Self::DiskFull { .. }
             | Self::Refused { .. }
             | Self::Secrets { .. }
@@ -220,7 +259,8 @@ impl RuntimeError {
             Self::Pull(error) => error.code(),
             Self::ImageGone { .. } => reason::IMAGE_NOT_FOUND,
             Self::DiskFull { .. } => reason::DISK_FULL,
-            Self::Start(_) | Self::Refused { .. } | Self::Secrets { .. } | Self::File { .. } => reason::START_FAILED,
+            Self::Start { code, .. } => *code,
+            Self::Refused { .. } | Self::Secrets { .. } | Self::File { .. } => reason::START_FAILED,
         };
         reason::reason(code, chain(self))
     }

@@ -287,6 +287,10 @@ impl Drainer for Drains {
     async fn drain(&self, replica: ReplicaId, limit: Duration, tunnels: Duration) {
         self.0.drain(replica, limit, tunnels).await;
     }
+
+    fn resume(&self, replica: ReplicaId) {
+        self.0.resume(replica);
+    }
 }
 
 /// The proxy's way to know other proxies of the cluster.

@@ -18,17 +18,15 @@ use std::time::Duration;
 
 use model::{Assignment, Deployment, DeploymentId, ImageWanted, Intent, NodeView, ReplicaId, Standby};
 
-pub use backoff::{pull_delay, restart_delay, settle_time};
+pub use backoff::{is_started_again, pull_delay, restart_delay, settle_time};
 pub use look_up::{LookUp, LookUpStage};
-pub use observed::{ContainerState, Failure, Health, ImageState, Instance, Moment, Observed};
+pub use observed::{Cause, ContainerState, Failure, Health, ImageState, Instance, Moment, Observed};
 pub use step::{Plan, Step};
 
 /// The time spans that a host works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// A container that does not answer on its port for this long has failed, although it is left running.
-    pub ready_deadline: Duration,
-    /// How long requests in flight may take to end before a container is told to stop.
+    /// How long requests in flight may take to end before a container is told to stop, where its service does not say.
     pub drain: Duration,
     /// How long connections that have changed their protocol, such as WebSockets, may.
     pub drain_tunnels: Duration,
@@ -39,7 +37,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            ready_deadline: Duration::from_secs(60),
             drain: Duration::from_secs(30),
             drain_tunnels: Duration::from_secs(5 * 60),
             kill_again: Duration::from_secs(5),
@@ -108,16 +105,24 @@ struct Round<'a> {
 
 impl Round<'_> {
     fn run(&mut self, assignment: &Assignment, deployment: &Deployment, it: &Instance) {
-        let id = assignment.replica.id;
-        if it.busy || !self.may_start || it.container == ContainerState::Running || !self.due(it.hold_until) {
+        if it.busy || !self.may_start || !self.due(it.hold_until) {
             return;
         }
-        let retry_at = it
-            .failure
-            .as_ref()
-            .map(|failure| failure.at.after(restart_delay(it.failures)));
-        if !self.due(retry_at) {
+        let (id, policy) = (assignment.replica.id, assignment.settings.restart);
+        if it.container == ContainerState::Running {
+            // A stop that has begun is gone through with, whatever the health checks say meanwhile.
+            let is_stopping = it.drained || it.terminated_at.is_some();
+            let is_unfit = matches!(it.health, Health::Failed(_)) && is_started_again(policy, Cause::Unfit);
+            if is_stopping || is_unfit {
+                self.stop_running(id, it);
+            }
             return;
+        }
+        if let Some(failure) = &it.failure {
+            let retry_at = failure.at.after(restart_delay(it.failures, policy));
+            if !is_started_again(policy, failure.cause) || !self.due(Some(retry_at)) {
+                return;
+            }
         }
         match it.container {
             ContainerState::Created | ContainerState::Exited => self.step(Step::Remove { replica: id }),
@@ -171,10 +176,16 @@ impl Round<'_> {
 
     fn stop_running(&mut self, id: ReplicaId, it: &Instance) {
         if !it.drained {
+            let limit = it.drain.unwrap_or(self.limits.drain);
+            // Nobody waits long for what a container that is not well still has open.
+            let tunnels = match it.health {
+                Health::Failed(_) => limit,
+                _ => self.limits.drain_tunnels.max(limit),
+            };
             return self.step(Step::Drain {
                 replica: id,
-                limit: self.limits.drain,
-                tunnels: self.limits.drain_tunnels,
+                limit,
+                tunnels,
             });
         }
         let Some(terminated_at) = it.terminated_at else {

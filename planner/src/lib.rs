@@ -21,8 +21,8 @@ mod testing;
 pub use capacity::{Loads, Work};
 pub use collect::{CollectLimits, Disk, HeldImage, Removal, Why, collect, needed_images};
 pub use converge::{
-    ContainerState, Failure, Health, ImageState, Instance, Limits, LookUp, LookUpStage, Moment, Observed, Plan, Step,
-    converge, pull_delay, restart_delay,
+    Cause, ContainerState, Failure, Health, ImageState, Instance, Limits, LookUp, LookUpStage, Moment, Observed, Plan,
+    Step, converge, pull_delay, restart_delay,
 };
 pub use liveness::{LastSeen, liveness};
 pub use placement::{Obstacle, Placement, place};

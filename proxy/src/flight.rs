@@ -96,6 +96,14 @@ impl Flights {
         landed && closed
     }
 
+    /// The replica may be sent to again.
+    pub(crate) fn resume(&self, replica: ReplicaId) {
+        let gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gauge) = gauges.get(&replica) {
+            gauge.draining.store(false, Ordering::SeqCst);
+        }
+    }
+
     /// Drops what nobody uses. A gauge that was drained stays as long as the replica might still be asked for.
     pub(crate) fn forget_idle(&self) {
         let mut gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,6 +140,9 @@ mod tests {
         });
         drop(flight);
         assert!(waiting.await.expect("ends"));
+        assert!(flights.begin(REPLICA).is_none());
+        flights.resume(REPLICA);
+        assert!(flights.begin(REPLICA).is_some(), "started again");
     }
 
     #[tokio::test]

@@ -143,6 +143,11 @@ impl ProxyHandle {
         self.shared.flights.drain(replica, limit, tunnels).await
     }
 
+    /// Takes a drain back: the replica was started again and may be sent to once the table says so.
+    pub fn resume(&self, replica: ReplicaId) {
+        self.shared.flights.resume(replica);
+    }
+
     /// Takes no new connections, lets requests in flight end for at most `limit`, and stops. Connections that are idle
     /// are not cut at once: a request may be on its way on them, which is answered, and told that it was the last.
     pub async fn shutdown(&self, limit: Duration) {

@@ -20,10 +20,10 @@ use super::files::Files;
 use super::spec::{self, SecretPlaces, Surroundings};
 use super::user::Ids;
 use super::vault::Vaults;
-use super::{label, user};
+use super::{label, user, volumes};
 use crate::image::Unpacked;
-use crate::logs;
 use crate::runtime::{RunRequest, RuntimeError};
+use crate::{logs, reason};
 
 const SHIM: &str = "io.containerd.runc.v2";
 const SPEC_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
@@ -67,6 +67,7 @@ pub(super) async fn create_and_start(
         cgroup: Path::new(&config.cgroup_parent).join(&id),
         cgroup_v2: Path::new("/sys/fs/cgroup/cgroup.controllers").exists(),
     };
+    volumes::require(request).await?;
     let mut spec = spec::build(request, &image.config, &surroundings)?;
     // The container comes first: it is what keeps its snapshot from being collected as garbage.
     create(api, config, request, image, &id, &spec).await?;
@@ -79,7 +80,10 @@ pub(super) async fn create_and_start(
         .and_then(|it| it.user.as_deref())
         .filter(|name| !name.is_empty())
     {
-        ids = user::look_up(name, &mounts).map_err(RuntimeError::Start)?;
+        ids = user::look_up(name, &mounts).map_err(|message| RuntimeError::Start {
+            code: reason::START_FAILED,
+            message,
+        })?;
         spec::set_user(&mut spec, ids);
         update(api, &id, &spec).await?;
     }
@@ -234,24 +238,38 @@ fn start_failed(api: &Api, request: &RunRequest, error: ApiError) -> RuntimeErro
         ApiError::Status(..) | ApiError::Deadline(_) => return api.refused("start a container", error),
     };
     let image = &request.spec.image;
-    let remedy = if error.is_disk_full() {
+    if error.is_disk_full() {
         return RuntimeError::DiskFull {
             path: "the container's root file system".into(),
         };
-    } else if text.contains("executable file not found") || text.contains("no such file or directory") {
-        "the command is not in the image; check the service's command, and the image's entrypoint"
+    }
+    let (code, remedy) = remedy(&text);
+    RuntimeError::Start {
+        code,
+        message: format!("`{image}` cannot be started: {remedy}: {}", innermost(&text)),
+    }
+}
+
+/// The kind of fault behind what an OCI runtime says, and what to do about it. runc and crun differ in capitals and
+/// quotes.
+fn remedy(text: &str) -> (&'static str, &'static str) {
+    let text = text.to_lowercase();
+    if text.contains("executable file not found")
+        || text.contains("not found in $path")
+        || text.contains("no such file or directory")
+    {
+        (reason::COMMAND_NOT_FOUND, reason::NOT_IN_IMAGE)
     } else if text.contains("exec format error") {
-        "the program is not made for this host's processor, or is a script without `#!` line"
-    } else if text.contains("permission denied") {
-        "the command is not executable in the image; set its mode with chmod +x and build the image again"
+        (reason::EXEC_FORMAT_ERROR, reason::NOT_A_PROGRAM)
+    } else if text.contains("permission denied") || text.contains("is a directory") {
+        (reason::PERMISSION_DENIED, reason::NOT_EXECUTABLE)
     } else {
-        "the OCI runtime refused it"
-    };
-    RuntimeError::Start(format!("`{image}` cannot be started: {remedy}: {}", innermost(&text)))
+        (reason::START_FAILED, "the OCI runtime refused it")
+    }
 }
 
 /// The part of runc's chain of errors that is about the container.
-fn innermost(text: &str) -> &str {
+pub(super) fn innermost(text: &str) -> &str {
     let start = [
         "exec: ",
         "error during container init: ",
@@ -276,5 +294,33 @@ mod tests {
             "exec: \"/nope\": stat /nope: no such file or directory"
         );
         assert_eq!(innermost("odd"), "odd");
+    }
+
+    #[test]
+    fn what_both_runtimes_say_is_understood() {
+        for (said, code) in [
+            (
+                "exec: \"/nope\": stat /nope: no such file or directory: unknown",
+                reason::COMMAND_NOT_FOUND,
+            ),
+            (
+                "exec: \"nope\": executable file not found in $PATH: unknown",
+                reason::COMMAND_NOT_FOUND,
+            ),
+            (
+                "executable file `/nope` not found in $PATH: No such file or directory",
+                reason::COMMAND_NOT_FOUND,
+            ),
+            ("exec /app: exec format error", reason::EXEC_FORMAT_ERROR),
+            (
+                "exec container process `/app`: Exec format error",
+                reason::EXEC_FORMAT_ERROR,
+            ),
+            ("exec: \"/app\": permission denied: unknown", reason::PERMISSION_DENIED),
+            ("open executable: Permission denied", reason::PERMISSION_DENIED),
+            ("something else", reason::START_FAILED),
+        ] {
+            assert_eq!(remedy(said).0, code, "{said}");
+        }
     }
 }

@@ -5,30 +5,41 @@ use std::sync::{Mutex, PoisonError};
 
 use model::ReplicaId;
 
-use crate::runtime::Task;
+use crate::runtime::{OutOfMemory, Task};
 
-/// Exit codes by container, until it is removed. Lost with the daemon: such a container counts as never started.
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub code: u32,
+    pub out_of_memory: Option<OutOfMemory>,
+}
+
+/// Ends by container, until it is removed. Lost with the daemon: such a container counts as never started.
 #[derive(Debug, Default)]
-pub(super) struct Ends(Mutex<HashMap<ReplicaId, u32>>);
+pub(super) struct Ends(Mutex<HashMap<ReplicaId, End>>);
 
 impl Ends {
-    pub(super) fn keep(&self, replica: ReplicaId, code: u32) {
-        self.with(|codes| codes.insert(replica, code));
+    pub(super) fn keep(&self, replica: ReplicaId, end: End) {
+        self.with(|ends| ends.insert(replica, end));
+    }
+
+    pub(super) fn out_of_memory(&self, replica: ReplicaId) -> Option<OutOfMemory> {
+        self.with(|ends| ends.get(&replica)?.out_of_memory)
     }
 
     pub(super) fn forget(&self, replica: ReplicaId) {
-        self.with(|codes| codes.remove(&replica));
+        self.with(|ends| ends.remove(&replica));
     }
 
     /// `seen`, or where that is nothing how it ended.
     pub(super) fn or(&self, replica: ReplicaId, seen: Task) -> Task {
-        match (seen, self.with(|codes| codes.get(&replica).copied())) {
-            (Task::None, Some(code)) => Task::Exited { code },
+        match (seen, self.with(|ends| ends.get(&replica).copied())) {
+            (Task::None, Some(End { code, .. })) => Task::Exited { code },
             (seen, _) => seen,
         }
     }
 
-    fn with<T>(&self, ask: impl FnOnce(&mut HashMap<ReplicaId, u32>) -> T) -> T {
+    fn with<T>(&self, ask: impl FnOnce(&mut HashMap<ReplicaId, End>) -> T) -> T {
         ask(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -41,7 +52,9 @@ mod tests {
     fn an_end_is_known_until_the_container_goes_and_what_is_seen_counts_for_more() {
         let (ends, replica) = (Ends::default(), ReplicaId(uuid::Uuid::nil()));
         assert_eq!(ends.or(replica, Task::None), Task::None);
-        ends.keep(replica, 3);
+        let out_of_memory = Some(OutOfMemory::default());
+        ends.keep(replica, End { code: 3, out_of_memory });
+        assert_eq!(ends.out_of_memory(replica), out_of_memory);
         assert_eq!(ends.or(replica, Task::None), Task::Exited { code: 3 });
         assert_eq!(ends.or(replica, Task::Running), Task::Running);
         ends.forget(replica);

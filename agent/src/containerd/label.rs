@@ -18,6 +18,7 @@ const SPEC: &str = "goblins.spec";
 const ADDRESS: &str = "goblins.address";
 const RESTARTS: &str = "goblins.restarts";
 const STOP_GRACE: &str = "goblins.stop-grace-seconds";
+const DRAIN: &str = "goblins.drain-seconds";
 
 /// What is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub(super) struct Labels {
     pub address: Option<Ipv4Addr>,
     pub restarts: u32,
     pub stop_grace: Duration,
+    pub drain: Option<Duration>,
 }
 
 pub(super) fn write(node: NodeId, request: &RunRequest) -> HashMap<String, String> {
@@ -42,6 +44,7 @@ pub(super) fn write(node: NodeId, request: &RunRequest) -> HashMap<String, Strin
         (STOP_GRACE, request.spec.container.stop_grace_seconds.to_string()),
     ]
     .into_iter()
+    .chain(request.settings.drain_seconds.map(|it| (DRAIN, it.to_string())))
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
 }
@@ -56,5 +59,9 @@ pub(super) fn read(labels: &HashMap<String, String>) -> Option<Labels> {
             .and_then(|text| text.parse().ok())
             .unwrap_or_default(),
         stop_grace: Duration::from_secs(labels.get(STOP_GRACE).and_then(|text| text.parse().ok()).unwrap_or(10)),
+        drain: labels
+            .get(DRAIN)
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_secs),
     })
 }

@@ -13,6 +13,14 @@ use crate::runtime::RuntimeError;
 /// Where it is mounted inside.
 pub(super) const INSIDE: &str = "/run/goblins/launcher";
 
+/// What stands in front of a container's own program in its arguments: the launcher with the keys of its secrets, or
+/// nothing. Other programs that are run in the container get the same variables with it.
+pub(super) fn in_front_of(args: &[String]) -> impl Iterator<Item = String> + '_ {
+    let launched = args.first().is_some_and(|it| it == INSIDE);
+    let end = args.iter().position(|it| it == "--").filter(|_| launched);
+    args[..end.map_or(0, |it| it + 1)].iter().cloned()
+}
+
 const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/goblins-launcher"));
 const PREFIX: &str = "launcher-";
 

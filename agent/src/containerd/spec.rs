@@ -15,8 +15,9 @@ use oci_spec::runtime::{
 
 use super::files::{self, Files};
 use super::user::Ids;
-use super::{launcher, vault};
+use super::{launcher, vault, volumes};
 use crate::image::{Defaults, ImageConfig};
+use crate::reason;
 use crate::runtime::{RunRequest, RuntimeError};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -69,9 +70,10 @@ pub(super) fn build(
     let args = arguments(request, &defaults);
     if args.is_empty() {
         let image = &request.spec.image;
-        return Err(RuntimeError::Start(format!(
-            "`{image}` names no program to run; set the service's command"
-        )));
+        return Err(RuntimeError::Start {
+            code: reason::COMMAND_NOT_FOUND,
+            message: format!("`{image}` names no program to run; set the service's command"),
+        });
     }
     let args = match around.secrets {
         Some(_) => launched(request, args),
@@ -103,7 +105,7 @@ fn assemble(
         .hostname(files::hostname(request))
         .root(RootBuilder::default().path("rootfs").readonly(false).build()?)
         .process(process(request, defaults, args)?)
-        .mounts(mounts(around)?)
+        .mounts(mounts(request, around)?)
         .linux(linux(request, around)?)
         .build()
 }
@@ -205,8 +207,12 @@ fn open_files() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(OPEN_FILES, |(_, hard)| hard.min(OPEN_FILES))
 }
 
-fn mounts(around: &Surroundings<'_>) -> Result<Vec<Mount>, OciSpecError> {
+fn mounts(request: &RunRequest, around: &Surroundings<'_>) -> Result<Vec<Mount>, OciSpecError> {
     let mut mounts = get_default_mounts();
+    // What the container is given of the host's comes before what it is given by us.
+    for mount in volumes::mounts(request) {
+        mounts.push(mount?);
+    }
     let files = around.files;
     let writable = ["rbind", "rprivate", "rw"].as_slice();
     mounts.push(bind("/etc/hosts", &files.hosts, writable)?);
@@ -221,7 +227,7 @@ fn mounts(around: &Surroundings<'_>) -> Result<Vec<Mount>, OciSpecError> {
     Ok(mounts)
 }
 
-fn bind(inside: &str, outside: &Path, options: &[&str]) -> Result<Mount, OciSpecError> {
+pub(super) fn bind(inside: &str, outside: &Path, options: &[&str]) -> Result<Mount, OciSpecError> {
     let options: Vec<_> = options.iter().map(|it| (*it).to_owned()).collect();
     MountBuilder::default()
         .destination(inside)

@@ -37,7 +37,11 @@ pub(super) enum Outcome {
     /// It is as it should be.
     Fine,
     /// The container runs.
-    Started { address: Ipv4Addr, stop_grace: Duration },
+    Started {
+        address: Ipv4Addr,
+        stop_grace: Duration,
+        drain: Option<Duration>,
+    },
     /// The replica, or the image, is at fault.
     Failed(Reason),
     /// The image went missing.
@@ -81,8 +85,8 @@ impl Carrier {
         let mut ends = BTreeMap::new();
         for it in &containers {
             if let Task::Exited { code } = it.task {
-                let last_lines = self.runtime.last_words(it.replica, it.restarts).await;
-                ends.insert(it.replica, reason::exited(code, &last_lines));
+                let ending = self.runtime.ending(it.replica, it.restarts).await;
+                ends.insert(it.replica, reason::exited(code, &ending));
             }
         }
         Ok(Listing {
@@ -231,6 +235,7 @@ impl Carrier {
             Err(error) => return Outcome::Failed(error.reason()),
         };
         let stop_grace = Duration::from_secs(deployment.spec.container.stop_grace_seconds.into());
+        let drain = settings.drain_seconds.map(|it| Duration::from_secs(it.into()));
         let request = RunRequest {
             replica: replica.id,
             service: replica.service,
@@ -247,10 +252,15 @@ impl Carrier {
             netns: attachment.netns,
         };
         match self.runtime.run(&request).await {
-            Ok(()) => Outcome::Started {
-                address: request.address,
-                stop_grace,
-            },
+            Ok(()) => {
+                // It was drained if it had been stopped for being unfit.
+                self.drainer.resume(request.replica);
+                Outcome::Started {
+                    address: request.address,
+                    stop_grace,
+                    drain,
+                }
+            }
             Err(RuntimeError::ImageGone { image }) => Outcome::ImageGone(image),
             Err(error) => failed(&error),
         }

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use model::{Assignment, DeploymentId, NodeView, Reason, ReplicaId};
-use planner::{ContainerState, Failure, Health, ImageState, Instance, LookUpStage, Moment, Observed, Step};
+use planner::{Cause, ContainerState, Failure, Health, ImageState, Instance, LookUpStage, Moment, Observed, Step};
 
 use super::carry::Outcome;
-use crate::probe::Turn;
+use crate::probe::{Turn, Verdict};
 use crate::runtime::{Listed, Task};
 
 /// A container that ran this long has proved that it can; its earlier failures are forgotten.
@@ -164,18 +164,26 @@ impl Table {
         }
         match outcome {
             Outcome::Fine => done(it, step, now),
-            Outcome::Started { address, stop_grace } => {
+            Outcome::Started {
+                address,
+                stop_grace,
+                drain,
+            } => {
                 it.running_since = Some(now);
                 it.container = ContainerState::Running;
                 it.address = Some(IpAddr::V4(address));
-                it.stop_grace = stop_grace;
-                it.health = Health::Waiting(now);
+                (it.stop_grace, it.drain) = (stop_grace, drain);
+                it.health = Health::Waiting;
                 (it.drained, it.terminated_at, it.killed_at) = (false, None, None);
             }
             Outcome::Failed(reason) => match step {
                 Step::Run { .. } => {
                     it.failures = it.failures.saturating_add(1);
-                    it.failure = Some(Failure { reason, at: now });
+                    it.failure = Some(Failure {
+                        reason,
+                        at: now,
+                        cause: Cause::NotStarted,
+                    });
                 }
                 _ => hold(it, replica, step, &reason.message, hold_until),
             },
@@ -229,17 +237,24 @@ impl Table {
     }
 
     /// A probe has a new verdict.
-    pub(super) fn turned(&mut self, turn: Turn, now: Moment) {
+    pub(super) fn turned(&mut self, turn: Turn) {
         let Some(it) = self.observed.instances.get_mut(&turn.replica) else {
             return;
         };
-        if it.container != ContainerState::Running || it.restarts != turn.restarts {
+        let of_this_start = it.container == ContainerState::Running && it.restarts == turn.restarts;
+        // One that is on its way out is not called fit again.
+        let is_stopping = it.drained || it.terminated_at.is_some() || it.busy && matches!(it.health, Health::Failed(_));
+        if !of_this_start || is_stopping {
             return;
         }
-        it.health = if turn.answers { Health::Ready } else { Health::Lost(now) };
-        if turn.answers {
-            it.failure = None;
-        }
+        it.health = match turn.verdict {
+            Verdict::Fit => {
+                it.failure = None;
+                Health::Ready
+            }
+            Verdict::Unfit(reason) => Health::Unfit(reason),
+            Verdict::Failed(reason) => Health::Failed(reason),
+        };
     }
 
     /// Takes over what was seen, except where a step changed it meanwhile.
@@ -309,7 +324,7 @@ fn hold(it: &mut Instance, replica: ReplicaId, step: &Step, why: &str, until: Mo
 fn see(it: &mut Instance, found: &Listed, end: Option<&Reason>, now: Moment) {
     let before = it.container;
     it.restarts = found.restarts;
-    it.stop_grace = found.stop_grace;
+    (it.stop_grace, it.drain) = (found.stop_grace, found.drain);
     it.address = found.address.map(IpAddr::V4);
     match found.task {
         Task::None => it.container = ContainerState::Created,
@@ -320,19 +335,29 @@ fn see(it: &mut Instance, found: &Listed, end: Option<&Reason>, now: Moment) {
                 it.running_since.get_or_insert(now);
             }
         }
-        Task::Exited { .. } => {
+        Task::Exited { code } => {
             it.container = ContainerState::Exited;
-            let by_itself = before != ContainerState::Exited && it.terminated_at.is_none() && it.killed_at.is_none();
-            if by_itself && let Some(reason) = end {
+            let ended = (before != ContainerState::Exited)
+                .then(|| ended(it, code, end))
+                .flatten();
+            if let Some((reason, cause)) = ended {
                 let proved = it.running_since.is_some_and(|since| since.after(PROVED) <= now);
                 it.failures = if proved { 1 } else { it.failures.saturating_add(1) };
-                it.failure = Some(Failure {
-                    reason: reason.clone(),
-                    at: now,
-                });
+                it.failure = Some(Failure { reason, at: now, cause });
                 it.running_since = None;
             }
         }
+    }
+}
+
+/// Why it ended, if that is to its discredit: it did so by itself, or it was unfit and so told to.
+fn ended(it: &Instance, code: u32, end: Option<&Reason>) -> Option<(Reason, Cause)> {
+    // Drained first of all; it may have ended before it is known here that it was told to.
+    let was_told = it.drained || it.terminated_at.is_some() || it.killed_at.is_some();
+    match &it.health {
+        Health::Failed(reason) if was_told => Some((reason.clone(), Cause::Unfit)),
+        _ if was_told => None,
+        _ => Some((end?.clone(), Cause::Ended { cleanly: code == 0 })),
     }
 }
 

@@ -2,10 +2,11 @@
 
 mod fakes;
 
-use model::{Intent, Phase, PinSource};
+use model::{Intent, Phase, PinSource, RestartCondition, RestartPolicy};
 use tokio::sync::mpsc;
 
 use crate::ports::OpenError;
+use crate::runtime::CommandEnd;
 use fakes::World;
 
 #[tokio::test]
@@ -208,4 +209,70 @@ async fn a_value_that_does_not_open_is_told_by_its_key() {
         "{}",
         reason.message
     );
+}
+
+#[tokio::test]
+async fn a_container_whose_check_goes_on_failing_is_drained_stopped_and_started_again() {
+    let mut world = World::start(&[]).await;
+    world.want_checked(1, RestartPolicy::default());
+    world.until_phase(1, Phase::Ready).await;
+    world.checks(CommandEnd::Exited(2));
+    let report = world.until_phase(1, Phase::Starting).await;
+    let reason = report.reason.expect("a failing check has a reason");
+    assert_eq!(reason.code, "health_failed");
+    assert_eq!(reason.message, "the health check `check` ended with exit code 2, not 0");
+    let report = world.until_phase(1, Phase::Failed).await;
+    assert_eq!(report.reason, Some(reason.clone()));
+    world.checks(CommandEnd::Exited(0));
+    let report = world.until_phase(1, Phase::Ready).await;
+    assert_eq!((report.restarts, report.reason), (1, None));
+    let wanted = [
+        "pull app:1",
+        "attach 1",
+        "run 1",
+        "drain 1",
+        "terminate 1",
+        "remove 1",
+        "attach 1",
+        "run 1",
+    ];
+    assert_eq!(world.log(), wanted);
+}
+
+#[tokio::test]
+async fn a_container_that_is_never_started_again_is_left_running_and_may_recover() {
+    let mut world = World::start(&[]).await;
+    let policy = RestartPolicy {
+        condition: RestartCondition::Never,
+        ..RestartPolicy::default()
+    };
+    world.want_checked(1, policy);
+    world.until_phase(1, Phase::Ready).await;
+    world.checks(CommandEnd::TimedOut);
+    world.until_phase(1, Phase::Failed).await;
+    world.checks(CommandEnd::Exited(0));
+    let report = world.until_phase(1, Phase::Ready).await;
+    assert_eq!(report.restarts, 0);
+    assert!(!world.log().contains(&"terminate 1".to_owned()), "{:?}", world.log());
+    world.end(1, 3);
+    let report = world.until_phase(1, Phase::Failed).await;
+    assert!(
+        report
+            .reason
+            .is_some_and(|it| it.message.ends_with("is not started again"))
+    );
+    world.idle().await;
+    assert_eq!(world.log(), ["pull app:1", "attach 1", "run 1"]);
+}
+
+#[tokio::test]
+async fn a_check_that_cannot_be_run_says_nothing() {
+    let mut world = World::start(&[]).await;
+    world.want_checked(1, RestartPolicy::default());
+    world.until_phase(1, Phase::Ready).await;
+    world.away(true);
+    let before = world.reports();
+    world.idle().await;
+    assert_eq!(world.reports(), before);
+    world.away(false);
 }

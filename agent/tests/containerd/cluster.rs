@@ -7,9 +7,10 @@ use std::time::Duration;
 use agent::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
 use async_trait::async_trait;
 use model::{
-    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, ImageWanted, Intent,
-    KeyVersion, Millicores, NodeId, NodeView, Phase, PinSource, Replica, ReplicaId, ReplicaReport, Resources, Revision,
-    Sealed, SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
+    AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, HealthCheck,
+    ImageWanted, Intent, KeyVersion, Millicores, NodeId, NodeView, Phase, PinSource, Replica, ReplicaId, ReplicaReport,
+    Resources, Revision, Sealed, SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings,
+    Timestamp,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -114,6 +115,8 @@ impl Drainer for FakeCluster {
     async fn drain(&self, replica: ReplicaId, _: Duration, _: Duration) {
         self.drained.lock().unwrap().push(replica);
     }
+
+    fn resume(&self, _: ReplicaId) {}
 }
 
 /// No cipher, but nothing of a value can be read either.
@@ -195,11 +198,20 @@ fn assignment(n: u128, image: &str, port: u16, secrets: &[Arc<SecretValue>]) -> 
         changed_at: Timestamp(0),
         revision: Revision(0),
     };
+    // Long enough for those that come, and not for ever for the one that never does.
+    let health_check = (port == 9999).then(|| HealthCheck {
+        start_grace_seconds: 3,
+        ..HealthCheck::usual(Some(port))
+    });
+    let settings = Settings {
+        health_check,
+        ..Settings::default()
+    };
     Assignment {
         replica,
         service_name: "web".to_owned(),
         deployment: Some(deployment),
-        settings: Settings::default(),
+        settings,
         secrets: secrets.to_vec(),
         image: ImageWanted::AsNamed,
         registry: None,

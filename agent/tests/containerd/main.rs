@@ -10,8 +10,6 @@ mod image;
 mod sealed;
 mod world;
 
-use std::time::Duration;
-
 use agent::{Limits, Network, Runtime, SuperviseConfig, SuperviseError, Supervisor};
 use model::{Intent, Phase};
 
@@ -83,11 +81,7 @@ fn a_replica_lives_through_everything_that_happens_around_it() {
 #[test]
 fn what_cannot_run_says_why_and_holds_up_nothing_else() {
     world::isolated("what_cannot_run_says_why_and_holds_up_nothing_else", async |data| {
-        let limits = Limits {
-            ready_deadline: Duration::from_secs(4),
-            ..Limits::default()
-        };
-        let mut world = World::start(&data, limits).await;
+        let mut world = World::start(&data, Limits::default()).await;
         world::deny_everything("127.0.0.1:5001").await;
         world.push("app:1", &Variant::server()).await;
         world
@@ -126,7 +120,7 @@ fn what_cannot_run_says_why_and_holds_up_nothing_else() {
                 "exited",
                 "told to end at once with code 3",
             ),
-            ("127.0.0.1:5000/empty:1", 8080, "start_failed", "/no-such-program"),
+            ("127.0.0.1:5000/empty:1", 8080, "command_not_found", "/no-such-program"),
             ("127.0.0.1:5000/app:1", 9999, "never_listened", "9999"),
             ("Not An Image", 8080, "invalid_reference", "Not An Image"),
         ];

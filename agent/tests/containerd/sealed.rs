@@ -65,7 +65,7 @@ fn secrets_reach_their_container_and_nothing_else() {
         );
 
         let reason = world.until(3, Phase::Failed).await.reason.unwrap();
-        assert_eq!(reason.code, "start_failed", "{}", reason.message);
+        assert_eq!(reason.code, "command_not_found", "{}", reason.message);
         assert!(reason.message.contains("`/no-such-program`"), "{}", reason.message);
 
         let secrets = Path::new(SECRETS);

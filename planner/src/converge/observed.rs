@@ -62,7 +62,7 @@ pub struct Instance {
     pub address: Option<IpAddr>,
     /// Since when its process is known to run; `None` before it did.
     pub running_since: Option<Moment>,
-    /// Whether it answers. Says nothing of a worker, which nobody asks.
+    /// Whether it is fit for requests. Says nothing of one that nobody asks.
     pub health: Health,
     /// How often its container was started again.
     pub restarts: u32,
@@ -75,6 +75,8 @@ pub struct Instance {
     pub blocked: Option<Reason>,
     /// Seconds between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// How long its requests in flight may take to end, where that is said of it.
+    pub drain: Option<Duration>,
     /// Its proxy has stopped sending to it, and requests in flight have ended or had their time.
     pub drained: bool,
     /// When it was sent SIGTERM.
@@ -108,18 +110,36 @@ pub struct Failure {
     pub reason: Reason,
     /// When.
     pub at: Moment,
+    /// In which way.
+    pub cause: Cause,
 }
 
-/// Whether a running container answers on its port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// In which way a replica came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It could not be started.
+    NotStarted,
+    /// It ended by itself.
+    Ended {
+        /// With exit code 0.
+        cleanly: bool,
+    },
+    /// It was stopped because its health check went on failing.
+    Unfit,
+}
+
+/// Whether a running container is fit for requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Health {
     /// It was found running and has not been asked yet: nothing is claimed about it.
     #[default]
     Unknown,
-    /// It was started then and has not answered yet.
-    Waiting(Moment),
-    /// It answers.
+    /// It was started and has not proved it yet.
+    Waiting,
+    /// It is.
     Ready,
-    /// It answered once, and stopped to then.
-    Lost(Moment),
+    /// It was, and is not now; it may be again.
+    Unfit(Reason),
+    /// It has not been for so long that it is to be started again.
+    Failed(Reason),
 }

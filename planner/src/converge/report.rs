@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use model::{Assignment, Deployment, Phase, Reason, ReplicaReport};
+use model::{Assignment, Deployment, Phase, Probe, Reason, ReplicaReport};
 
-use super::{ContainerState, Health, ImageState, Instance, Moment, Observed, Round, settle_time, wants_to_run};
+use super::{
+    ContainerState, Failure, Health, ImageState, Instance, Observed, Round, is_started_again, settle_time, wants_to_run,
+};
 
 /// The report on one replica; `None` where the record is right already or this host cannot judge.
 pub(super) fn report(
@@ -40,12 +42,9 @@ fn running(
     observed: &Observed,
     round: &mut Round<'_>,
 ) -> Option<Said> {
-    let failure = it.failure.as_ref().map(|failure| failure.reason.clone());
+    let failure = it.failure.as_ref().map(|failure| told(assignment, failure));
     match it.container {
-        ContainerState::Running => match deployment.spec.port {
-            Some(port) => answering(assignment, port, it, failure, round),
-            None => lasting(assignment, it, failure, round),
-        },
+        ContainerState::Running => alive(assignment, it, failure, round),
         // A host that has not caught up must not call a replica failed that may have been moved already.
         _ if !round.may_start => None,
         ContainerState::Exited => Some((Phase::Failed, failure, None)),
@@ -80,69 +79,46 @@ fn unfetched(reason: &Reason) -> Said {
     (phase, Some(reason.clone()), None)
 }
 
-/// A worker cannot be asked: it is ready once its process has lasted a while.
-fn lasting(assignment: &Assignment, it: &Instance, failure: Option<Reason>, round: &mut Round<'_>) -> Option<Said> {
-    let ready_at = it.running_since.unwrap_or_default().after(settle_time(it.failures));
-    if round.due(Some(ready_at)) {
-        return Some((Phase::Ready, None, None));
+/// Why it ended, and where nothing follows, that nothing does.
+fn told(assignment: &Assignment, failure: &Failure) -> Reason {
+    let mut reason = failure.reason.clone();
+    if !is_started_again(assignment.settings.restart, failure.cause) {
+        reason
+            .message
+            .push_str("; its restart_policy says that it is not started again");
     }
-    let just_found = it.health == Health::Unknown && assignment.replica.phase >= Phase::Starting;
-    (!just_found).then_some((Phase::Starting, failure, None))
+    reason
 }
 
-fn answering(
-    assignment: &Assignment,
-    port: u16,
-    it: &Instance,
-    failure: Option<Reason>,
-    round: &mut Round<'_>,
-) -> Option<Said> {
-    let address = it.address.map(|ip| SocketAddr::new(ip, port));
-    let seconds = round.limits.ready_deadline.as_secs();
-    let mut late = |since: Moment, reason: Reason| {
-        let deadline = since.after(round.limits.ready_deadline);
-        let phase = if round.due(Some(deadline)) {
-            Phase::Failed
-        } else {
-            Phase::Starting
-        };
-        (phase, reason)
-    };
-    Some(match it.health {
+fn alive(assignment: &Assignment, it: &Instance, failure: Option<Reason>, round: &mut Round<'_>) -> Option<Said> {
+    let port = assignment.deployment.as_ref().and_then(|it| it.spec.port);
+    let address = port.and_then(|port| it.address.map(|ip| SocketAddr::new(ip, port)));
+    if assignment.settings.check(port).probe == Probe::None {
+        return lasting(assignment, it, address, failure, round);
+    }
+    Some(match &it.health {
+        // On its way to be started again.
+        Health::Ready if it.drained || it.terminated_at.is_some() => (Phase::Starting, failure, address),
         Health::Ready => (Phase::Ready, None, address),
         Health::Unknown if assignment.replica.phase >= Phase::Starting => return None,
-        Health::Unknown => (Phase::Starting, failure, address),
-        Health::Waiting(since) => {
-            let (phase, reason) = late(since, never_listened(port, seconds));
-            (
-                phase,
-                if phase == Phase::Failed { Some(reason) } else { failure },
-                address,
-            )
-        }
-        Health::Lost(since) => {
-            let (phase, reason) = late(since, stopped_answering(port));
-            (phase, Some(reason), address)
-        }
+        Health::Unknown | Health::Waiting => (Phase::Starting, failure, address),
+        Health::Unfit(reason) => (Phase::Starting, Some(reason.clone()), address),
+        Health::Failed(reason) => (Phase::Failed, Some(reason.clone()), address),
     })
 }
 
-fn never_listened(port: u16, seconds: u64) -> Reason {
-    Reason {
-        code: "never_listened".to_owned(),
-        message: format!(
-            "the container runs, but {seconds} s after its start nothing accepts connections on TCP port {port}; let \
-             the program listen on 0.0.0.0:{port} (not on 127.0.0.1), or set the service's port to the one it uses"
-        ),
+/// One that nobody asks is ready once its process has lasted a while.
+fn lasting(
+    assignment: &Assignment,
+    it: &Instance,
+    address: Option<SocketAddr>,
+    failure: Option<Reason>,
+    round: &mut Round<'_>,
+) -> Option<Said> {
+    let ready_at = it.running_since.unwrap_or_default().after(settle_time(it.failures));
+    if round.due(Some(ready_at)) {
+        return Some((Phase::Ready, None, address));
     }
-}
-
-fn stopped_answering(port: u16) -> Reason {
-    Reason {
-        code: "stopped_answering".to_owned(),
-        message: format!(
-            "the container runs, but no longer accepts connections on TCP port {port}; it gets requests again once it \
-             does; see its log for why it hangs"
-        ),
-    }
+    let just_found = it.health == Health::Unknown && assignment.replica.phase >= Phase::Starting;
+    (!just_found).then_some((Phase::Starting, failure, address))
 }

@@ -5,7 +5,7 @@ mod host;
 use std::net::{IpAddr, Ipv4Addr};
 
 use expect_test::{Expect, expect};
-use model::{Phase, Reason};
+use model::{Phase, Reason, RestartCondition, RestartPolicy};
 use proptest::prelude::*;
 
 use super::*;
@@ -365,6 +365,7 @@ fn a_container_that_ends_is_started_again_with_growing_pauses() {
     let failure = Some(Failure {
         reason: reason("exited"),
         at: at(100.0),
+        cause: Cause::Ended { cleanly: false },
     });
     let mut it = Instance {
         container: ContainerState::Exited,
@@ -421,31 +422,85 @@ fn a_container_that_ends_is_started_again_with_growing_pauses() {
 }
 
 #[test]
-fn a_port_that_never_opens_is_told_after_the_deadline() {
+fn what_health_checks_say_is_told_and_a_replica_that_stays_unfit_is_stopped_to_be_started_again() {
     let wanted = [(1, Intent::Run, Phase::Starting)];
     let there = |health| [(1, Instance { health, ..running() })];
     check(
         &wanted,
-        &there(Health::Waiting(at(5.0))),
+        &there(Health::Waiting),
         10.0,
-        &expect![[r#"
-        report 1: Starting at 10.213.0.2:8080, 0 restarts
-        wake at 65s"#]],
+        &expect!["report 1: Starting at 10.213.0.2:8080, 0 restarts"],
     );
     check(
         &wanted,
-        &there(Health::Waiting(at(5.0))),
-        65.0,
-        &expect!["report 1: Failed never_listened at 10.213.0.2:8080, 0 restarts"],
+        &there(Health::Unfit(reason("health_failed"))),
+        10.0,
+        &expect!["report 1: Starting health_failed at 10.213.0.2:8080, 0 restarts"],
     );
+    let mut it = there(Health::Failed(reason("health_failed")))[0].1.clone();
+    it.drain = Some(Duration::from_secs(4));
     check(
         &wanted,
-        &there(Health::Lost(at(5.0))),
+        &[(1, it.clone())],
         10.0,
         &expect![[r#"
-        report 1: Starting stopped_answering at 10.213.0.2:8080, 0 restarts
-        wake at 65s"#]],
+            Drain { replica: ReplicaId(1), limit: 4s, tunnels: 4s }
+            report 1: Failed health_failed at 10.213.0.2:8080, 0 restarts"#]],
     );
+    it.drained = true;
+    it.health = Health::Ready;
+    check(
+        &wanted,
+        &[(1, it)],
+        11.0,
+        &expect![[r#"
+            Terminate { replica: ReplicaId(1) }
+            report 1: Starting at 10.213.0.2:8080, 0 restarts"#]],
+    );
+}
+
+#[test]
+fn a_restart_policy_is_obeyed_and_told() {
+    let plan = |condition, it: Instance| {
+        let mut wanted = assignment(1, Intent::Run, Phase::Ready);
+        wanted.settings.restart = RestartPolicy {
+            condition,
+            ..RestartPolicy::default()
+        };
+        let view = NodeView {
+            assignments: vec![wanted],
+            ..NodeView::default()
+        };
+        let observed = Observed {
+            instances: [(replica(1), it)].into(),
+            images: [("app:1".to_owned(), ImageState::Present)].into(),
+        };
+        converge(&view, &observed, true, at(100.0), &Limits::default())
+    };
+    let ended = Instance {
+        container: ContainerState::Exited,
+        failure: Some(Failure {
+            reason: reason("exited"),
+            at: at(10.0),
+            cause: Cause::Ended { cleanly: true },
+        }),
+        failures: 1,
+        ..running()
+    };
+    let plan_of_ended = plan(RestartCondition::OnFailure, ended.clone());
+    assert!(
+        plan_of_ended.steps.is_empty() && plan_of_ended.wake_at.is_none(),
+        "{plan_of_ended:?}"
+    );
+    let said = plan_of_ended.reports[0].reason.as_ref().expect("a reason");
+    assert!(said.message.ends_with("is not started again"), "{}", said.message);
+    assert_eq!(plan(RestartCondition::Always, ended).steps.len(), 1);
+    let unfit = Instance {
+        health: Health::Failed(reason("health_failed")),
+        ..running()
+    };
+    assert_eq!(plan(RestartCondition::Never, unfit.clone()).steps, []);
+    assert_eq!(plan(RestartCondition::OnFailure, unfit).steps.len(), 1);
 }
 
 #[test]
@@ -503,7 +558,7 @@ fn check_worker(phase: Phase, it: &Instance, now: f64, expected: &Expect) {
 #[test]
 fn a_worker_is_ready_once_its_process_has_run_for_a_while() {
     let mut it = Instance {
-        health: Health::Waiting(at(5.0)),
+        health: Health::Waiting,
         running_since: Some(at(5.0)),
         ..running()
     };
@@ -533,6 +588,7 @@ fn a_worker_that_ends_again_and_again_is_not_called_ready_in_between() {
         failure: Some(Failure {
             reason: reason("exited"),
             at: at(10.0),
+            cause: Cause::Ended { cleanly: false },
         }),
         ..running()
     };
@@ -547,7 +603,7 @@ fn a_worker_that_ends_again_and_again_is_not_called_ready_in_between() {
     it.container = ContainerState::Running;
     it.restarts = 3;
     it.running_since = Some(at(12.0));
-    it.health = Health::Waiting(at(12.0));
+    it.health = Health::Waiting;
     check_worker(
         Phase::Failed,
         &it,
@@ -599,11 +655,7 @@ fn instance() -> impl Strategy<Value = Instance> {
         Just(ContainerState::Running),
         Just(ContainerState::Exited),
     ];
-    let health = prop_oneof![
-        Just(Health::Unknown),
-        Just(Health::Waiting(at(0.0))),
-        Just(Health::Ready)
-    ];
+    let health = prop_oneof![Just(Health::Unknown), Just(Health::Waiting), Just(Health::Ready)];
     (container, health, any::<bool>(), any::<bool>(), 0_u32..4, any::<bool>()).prop_map(
         |(container, health, networked, failed, failures, hold)| Instance {
             container,
@@ -615,6 +667,7 @@ fn instance() -> impl Strategy<Value = Instance> {
             failure: failed.then(|| Failure {
                 reason: reason("exited"),
                 at: at(0.0),
+                cause: Cause::Ended { cleanly: false },
             }),
             hold_until: hold.then(|| at(3.0)),
             ..running()

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::{
-    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, ImageWanted, Intent, KeyVersion,
-    NodeId, NodeView, Phase, PinSource, RegistrySecret, Replica, ReplicaId, ReplicaReport, Revision, Sealed,
-    SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec, Settings, Timestamp,
+    AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, HealthCheck, ImageWanted, Intent,
+    KeyVersion, NodeId, NodeView, Phase, PinSource, Probe, RegistrySecret, Replica, ReplicaId, ReplicaReport,
+    RestartPolicy, Revision, Sealed, SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec,
+    Settings, Timestamp,
 };
 use planner::Limits;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::image::{Login, PullError};
 use crate::network::{Attachment, Network, NetworkError};
 use crate::ports::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
-use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
+use crate::runtime::{CommandEnd, Ending, Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
 use crate::{Agent, AgentConfig};
 
 pub(super) fn replica(n: u128) -> ReplicaId {
@@ -36,7 +37,6 @@ struct FakeHost {
     pulls: tokio::sync::Mutex<Option<mpsc::Receiver<()>>>,
 }
 
-#[derive(Default)]
 struct State {
     containers: BTreeMap<ReplicaId, Listed>,
     networked: BTreeSet<ReplicaId>,
@@ -45,6 +45,23 @@ struct State {
     unopened: Option<OpenError>,
     silent: bool,
     opened: usize,
+    /// How every health check by a command comes out.
+    check: CommandEnd,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            containers: BTreeMap::new(),
+            networked: BTreeSet::new(),
+            log: Vec::new(),
+            away: false,
+            unopened: None,
+            silent: false,
+            opened: 0,
+            check: CommandEnd::Exited(0),
+        }
+    }
 }
 
 impl FakeHost {
@@ -114,6 +131,7 @@ impl Runtime for FakeHost {
             address: Some(request.address),
             restarts: request.restarts,
             stop_grace: Duration::from_secs(10),
+            drain: None,
         };
         self.state.lock().unwrap().containers.insert(request.replica, listed);
         Ok(())
@@ -150,8 +168,21 @@ impl Runtime for FakeHost {
         receive
     }
 
-    async fn last_words(&self, _: ReplicaId, _: u32) -> Vec<String> {
-        vec!["last words".to_owned()]
+    async fn ending(&self, _: ReplicaId, _: u32) -> Ending {
+        Ending {
+            last_lines: vec!["last words".to_owned()],
+            out_of_memory: None,
+        }
+    }
+
+    async fn check(&self, replica: ReplicaId, _: &[String], _: Duration) -> Result<CommandEnd, RuntimeError> {
+        self.there()?;
+        let state = self.state.lock().unwrap();
+        let runs = state
+            .containers
+            .get(&replica)
+            .is_some_and(|it| it.task == Task::Running);
+        Ok(if runs { state.check.clone() } else { CommandEnd::Gone })
     }
 }
 
@@ -189,6 +220,8 @@ impl Drainer for FakeHost {
     async fn drain(&self, replica: ReplicaId, _: Duration, _: Duration) {
         self.note(format!("drain {}", number(replica)));
     }
+
+    fn resume(&self, _: ReplicaId) {}
 }
 
 impl Opener for FakeHost {
@@ -268,6 +301,7 @@ impl World {
                 address: Some(Ipv4Addr::new(127, 0, 0, 9)),
                 restarts: 0,
                 stop_grace: Duration::from_secs(10),
+                drain: None,
             };
             state.containers.insert(replica(*n), listed);
             state.networked.insert(replica(*n));
@@ -405,6 +439,23 @@ impl World {
         self.cluster.wanted.send_replace(Wanted { view, may_start: true });
     }
 
+    /// A service whose health check is a command, of which one failure is enough.
+    pub(super) fn want_checked(&self, n: u128, restart: RestartPolicy) {
+        let mut it = assignment(n, Intent::Run);
+        it.settings.restart = restart;
+        it.settings.health_check = Some(HealthCheck {
+            threshold: 1,
+            start_grace_seconds: 0,
+            interval_seconds: 1,
+            ..HealthCheck::plain(Probe::Command(vec!["check".to_owned()]))
+        });
+        let view = Arc::new(NodeView {
+            assignments: vec![it],
+            ..NodeView::default()
+        });
+        self.cluster.wanted.send_replace(Wanted { view, may_start: true });
+    }
+
     /// The registry gives no answers, or does again.
     pub(super) fn silence(&self, silent: bool) {
         self.host.state.lock().unwrap().silent = silent;
@@ -413,6 +464,11 @@ impl World {
     /// What was told of images.
     pub(super) fn pins(&self) -> Vec<(String, PinSource)> {
         self.cluster.pins.lock().unwrap().clone()
+    }
+
+    /// How health checks come out from now on.
+    pub(super) fn checks(&self, end: CommandEnd) {
+        self.host.state.lock().unwrap().check = end;
     }
 
     /// Nothing can be opened for this reason; `None` ends that.
