@@ -28,9 +28,10 @@ fn for_service(state: &State, loads: &Loads, service: &Service, me: NodeId) -> O
     let mut peers = BTreeMap::<NodeId, u32>::new();
     let running = state.replicas_of(service.id).filter(|it| it.intent == Intent::Run);
     running.for_each(|it| *peers.entry(it.node).or_default() += 1);
+    let rules = state.pinned_settings(deployment.id).placement;
     let has_room = |it: &NodeId| {
         let node = state.node(*it);
-        node.is_some_and(|it| obstacle(it, loads, deployment).is_none())
+        node.is_some_and(|it| obstacle(it, loads, deployment, &rules).is_none())
     };
     let others = loads.by_room().filter(|it| !peers.contains_key(it));
     let mut next = others.filter(has_room).take(STANDBYS);

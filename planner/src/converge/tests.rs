@@ -474,6 +474,7 @@ fn a_restart_policy_is_obeyed_and_told() {
         let observed = Observed {
             instances: [(replica(1), it)].into(),
             images: [("app:1".to_owned(), ImageState::Present)].into(),
+            ..Observed::default()
         };
         converge(&view, &observed, true, at(100.0), &Limits::default())
     };
