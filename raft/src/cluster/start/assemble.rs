@@ -23,7 +23,7 @@ use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
 use crate::{
-    Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, heartbeat, renewal, rotation, server,
+    Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, error, heartbeat, renewal, rotation, server,
 };
 
 /// Whole snapshots pass in this time, or are begun again.
@@ -60,13 +60,13 @@ pub(super) async fn assemble(
     let snapshots = Arc::new(stores.snapshots);
     let buffer = config.timing.watch_buffer;
     let machine = StateMachine::load(stores.state, snapshots.clone(), buffer, hold.clone());
-    let (machine, published) = machine.map_err(|it| setup(it.to_string()))?;
+    let (machine, published) = machine.map_err(|it| setup(error::chain(&it)))?;
     let links = Links::new(identity.cluster, identity.node, tls.clone()).in_epoch(dir.epoch());
     let links = links.over(ground.wires.clone());
     let settings = Arc::new(settings(config)?);
     let log = RaftLog::new(identity.node.0, stores.log, hold);
     let raft = Raft::build(identity.node.0, settings, NetworkFactory(links.clone()), log, machine).await;
-    let raft = raft.map_err(|it| setup(it.to_string()))?;
+    let raft = raft.map_err(|it| setup(error::chain(&it)))?;
 
     let stop = CancellationToken::new();
     let (leading, leadership) = watch::channel(Leadership::default());
