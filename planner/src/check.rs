@@ -224,11 +224,13 @@ fn runs(state: &State, replica: &Replica, deployment: &Deployment) -> bool {
     let what = |it: &Deployment| {
         (
             it.spec.image.clone(),
+            state.image_pin(it.id).map(|it| it.digest.clone()),
             it.spec.container.clone(),
             it.config_snapshot.clone(),
             it.secrets.clone(),
             Settings {
                 update: UpdatePolicy::default(),
+                registry_secret: None,
                 ..state.pinned_settings(it.id)
             },
         )
