@@ -40,6 +40,8 @@ struct Leader {
     agenda: Agenda,
     balancing: Balancing,
     balance_at: Option<Instant>,
+    /// Since when this leader has seen each node in the state.
+    known: BTreeMap<NodeId, Instant>,
 }
 
 impl Leader {
@@ -53,6 +55,7 @@ impl Leader {
             agenda: Agenda::default(),
             balancing: Balancing::default(),
             balance_at: None,
+            known: BTreeMap::new(),
         };
         let mut tick = interval(LOOK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -68,12 +71,14 @@ impl Leader {
             let Some(leases) = leader.cluster.leases() else {
                 leading_term = None;
                 leader.loads = None;
+                leader.known.clear();
                 continue;
             };
             // What happened while another led was that leader's business: look at everything once.
             if leading_term.replace(leases.term) != Some(leases.term) {
                 leader.agenda.everything();
                 leader.balancing = Balancing::default();
+                leader.known.clear();
             }
             leader.judge(&leases).await;
             leader.work_off().await?;
@@ -113,8 +118,13 @@ impl Leader {
         Ok(())
     }
 
-    async fn judge(&self, leases: &Leases) {
+    async fn judge(&mut self, leases: &Leases) {
         let at = Instant::now();
+        let state = self.cluster.local();
+        self.known.retain(|id, _| state.node(*id).is_some());
+        for node in state.nodes() {
+            self.known.entry(node.id).or_insert(at);
+        }
         let seen: BTreeMap<NodeId, LastSeen> = leases
             .by_node
             .iter()
@@ -128,8 +138,12 @@ impl Leader {
                 )
             })
             .collect();
-        let leading_for = at.saturating_duration_since(leases.leading_since);
-        for verdict in liveness(&self.cluster.local(), &seen, leading_for, LEASE) {
+        let known_for = |id| {
+            self.known
+                .get(&id)
+                .map_or(Duration::ZERO, |it| at.saturating_duration_since(*it))
+        };
+        for verdict in liveness(&state, &seen, known_for, LEASE) {
             tracing::warn!(?verdict, "verdict on a node");
             self.submit(verdict).await;
         }

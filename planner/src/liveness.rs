@@ -17,20 +17,20 @@ pub struct LastSeen {
 
 /// Nodes whose lease ran out, and nodes that are back, as commands in the order of their ids.
 ///
-/// A node that this leader has not heard from yet has had its lease since the leader was elected, `leading_for` ago:
-/// an election gives every node one lease of grace, no more.
+/// A node that this leader has not heard from yet has had its lease since the leader first saw it, `known_for` ago: when
+/// it was elected, or when the node joined later. Either gives a node one lease of grace, no more.
 #[must_use]
 pub fn liveness(
     state: &State,
     seen: &BTreeMap<NodeId, LastSeen>,
-    leading_for: Duration,
+    known_for: impl Fn(NodeId) -> Duration,
     lease: Duration,
 ) -> Vec<Command> {
     state
         .nodes()
         .filter_map(|node| {
             let last = seen.get(&node.id);
-            let silent_for = last.map_or(leading_for, |it| it.ago);
+            let silent_for = last.map_or_else(|| known_for(node.id), |it| it.ago);
             let same_life = last.is_some_and(|it| it.boot == node.boot);
             match node.status {
                 NodeStatus::Up if silent_for > lease => Some(Command::MarkNodeDown(node.id, node.lease)),

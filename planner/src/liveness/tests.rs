@@ -3,9 +3,14 @@ use crate::testing::{BOOT, TestCluster};
 
 const LEASE: Duration = Duration::from_secs(3);
 
-fn seen(cluster: &TestCluster, ago: Duration, leading_for: Duration) -> Vec<Command> {
+fn seen(cluster: &TestCluster, ago: Duration, known_for: Duration) -> Vec<Command> {
     let last = LastSeen { ago, boot: BOOT };
-    liveness(&cluster.state, &BTreeMap::from([(NodeId(1), last)]), leading_for, LEASE)
+    liveness(
+        &cluster.state,
+        &BTreeMap::from([(NodeId(1), last)]),
+        |_| known_for,
+        LEASE,
+    )
 }
 
 #[test]
@@ -21,9 +26,20 @@ fn a_silent_node_is_down_once_its_lease_has_run_out() {
 #[test]
 fn an_election_gives_one_lease_of_grace() {
     let cluster = TestCluster::new(1);
-    let unheard = |leading_for| liveness(&cluster.state, &BTreeMap::new(), leading_for, LEASE);
+    let unheard = |known_for| liveness(&cluster.state, &BTreeMap::new(), |_| known_for, LEASE);
     assert_eq!(unheard(LEASE), []);
     assert!(matches!(unheard(LEASE * 2)[..], [Command::MarkNodeDown(NodeId(1), _)]));
+}
+
+#[test]
+fn a_node_that_joins_a_leader_of_long_standing_has_a_lease_too() {
+    let cluster = TestCluster::new(2);
+    let known_for = |id| if id == NodeId(2) { Duration::ZERO } else { LEASE * 9 };
+    let verdicts = liveness(&cluster.state, &BTreeMap::new(), known_for, LEASE);
+    assert!(
+        matches!(verdicts[..], [Command::MarkNodeDown(NodeId(1), _)]),
+        "{verdicts:?}"
+    );
 }
 
 #[test]
@@ -39,6 +55,6 @@ fn a_node_that_is_heard_again_is_up_again() {
         ago: LEASE / 4,
         boot: Uuid::from_u128(99),
     };
-    let verdicts = liveness(&cluster.state, &BTreeMap::from([(NodeId(1), other)]), LEASE, LEASE);
+    let verdicts = liveness(&cluster.state, &BTreeMap::from([(NodeId(1), other)]), |_| LEASE, LEASE);
     assert_eq!(verdicts, [], "a new life announces itself");
 }
