@@ -1,25 +1,28 @@
-//! Builds the launcher that is mounted into containers with secrets: static, as it has to run in every image. The agent
-//! carries the program within itself.
+//! Builds the small programs that the agent carries within itself, static and without dependencies: the launcher, which is
+//! mounted into containers with secrets and has to run in every image, and the logger, which runs beside every container.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-const SOURCE: &str = "launcher/main.rs";
-
 fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed={SOURCE}");
+    for name in ["launcher", "logger"] {
+        if let Err(why) = build(name) {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn build(name: &str) -> Result<(), String> {
+    let source = format!("{name}/main.rs");
+    println!("cargo::rerun-if-changed={source}");
     let variable = |name: &str| env::var_os(name).unwrap_or_default();
-    let program = PathBuf::from(variable("OUT_DIR")).join("goblins-launcher");
+    let program = PathBuf::from(variable("OUT_DIR")).join(format!("goblins-{name}"));
     let mut rustc = Command::new(variable("RUSTC"));
-    rustc.args([
-        "--edition",
-        "2024",
-        "--crate-name",
-        "goblins_launcher",
-        SOURCE,
-        "--target",
-    ]);
+    rustc.args(["--edition", "2024", "--crate-name"]);
+    rustc.arg(format!("goblins_{name}")).arg(&source).arg("--target");
     rustc.arg(variable("TARGET")).arg("-o").arg(&program);
     for option in [
         "target-feature=+crt-static",
@@ -37,14 +40,10 @@ fn main() -> ExitCode {
         rustc.arg("-C").arg(option);
     }
     match rustc.status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(status) => {
-            eprintln!("{SOURCE} cannot be built static ({status}); is the C library's libc.a there (libc6-dev)?");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("rustc cannot be started: {error}");
-            ExitCode::FAILURE
-        }
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!(
+            "{source} cannot be built static ({status}); is the C library's libc.a there (libc6-dev)?"
+        )),
+        Err(error) => Err(format!("rustc cannot be started: {error}")),
     }
 }

@@ -6,9 +6,10 @@ mod check;
 mod container;
 mod ends;
 mod events;
+mod exec;
 mod files;
 mod label;
-mod launcher;
+mod program;
 mod spec;
 mod task;
 mod turns;
@@ -28,10 +29,11 @@ use planner::CollectLimits;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::exec::{Exec, ExecError, ExecRequest};
 use crate::image::{Content, Images, Login, Progress};
-use crate::logs;
+use crate::logs::{Logs, Owner};
 use crate::ports::Peers;
-use crate::runtime::{CommandEnd, Ending, Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal};
+use crate::runtime::{CommandEnd, Ending, Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
 use api::{Api, SHORT, within};
 use container::Host;
 use ends::{End, Ends};
@@ -39,6 +41,8 @@ use turns::Turns;
 use vault::Vaults;
 
 const SHOWN_LINES: usize = 5;
+/// The folder of pipes to commands that run beside containers, under that of the files.
+const EXEC: &str = "exec";
 
 /// How to use a containerd.
 #[derive(Clone, Debug)]
@@ -58,7 +62,7 @@ pub struct ContainerdConfig {
     /// The OCI runtime; `None` is `runc`.
     pub runtime_binary: Option<String>,
     /// Where containers write what they print.
-    pub logs: PathBuf,
+    pub logs: Logs,
     /// Where the files lie that are mounted into containers, such as `/etc/hosts`.
     pub files: PathBuf,
     /// Where the values of secrets are mounted, in memory; a folder of this agent alone.
@@ -97,6 +101,8 @@ impl Containerd {
             namespace: config.namespace.clone(),
             source,
         })?;
+        // Whom they led to has gone with the daemon of before; there may be none.
+        let _ = std::fs::remove_dir_all(config.files.join(EXEC));
         let images = Images::new(
             api.clone(),
             config.snapshotter.clone(),
@@ -146,6 +152,32 @@ impl Containerd {
     }
 }
 
+impl Containerd {
+    /// Runs a command beside the first process of a container, with its environment, user and folder.
+    ///
+    /// # Errors
+    /// See [`ExecError`].
+    pub async fn exec(&self, request: ExecRequest) -> Result<Exec, ExecError> {
+        exec::start(&self.api, &self.config.files.join(EXEC), request).await
+    }
+
+    /// Ends commands that a daemon of before has left behind. To be called before the first one is run.
+    pub async fn end_old_commands(&self) {
+        let listed = match self.list().await {
+            Ok(listed) => listed,
+            Err(error) => {
+                tracing::warn!(%error, "commands that were left behind cannot be looked for");
+                return;
+            }
+        };
+        for it in listed.into_iter().filter(|it| it.task == Task::Running) {
+            if let Err(error) = exec::orphans::end(&self.api, &it.replica.to_string()).await {
+                tracing::debug!(replica = %it.replica, %error, "commands that were left behind cannot be ended");
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Runtime for Containerd {
     async fn list(&self) -> Result<Vec<Listed>, RuntimeError> {
@@ -157,9 +189,9 @@ impl Runtime for Containerd {
             .map_err(|error| self.api.refused("list containers", error))?
             .containers;
         let of_replica = |it: &Container| label::read(&it.labels).map(|it| it.replica);
-        self.vaults
-            .remove_all_but(&containers.iter().filter_map(of_replica).collect::<BTreeSet<_>>())
-            .await;
+        let present: BTreeSet<_> = containers.iter().filter_map(of_replica).collect();
+        self.vaults.remove_all_but(&present).await;
+        self.config.logs.prune(&present).await;
         let mut tasks: HashMap<_, _> = task::list(&self.api).await?;
         let mut found = Vec::with_capacity(containers.len());
         for container in containers {
@@ -235,9 +267,8 @@ impl Runtime for Containerd {
         if let Err(error) = reaped {
             tracing::debug!(%replica, %error, "the log of a container that has ended may lack its last lines");
         }
-        let log = logs::log_path(&self.config.logs, replica, restarts);
         Ending {
-            last_lines: logs::last_lines(&log, SHOWN_LINES).await,
+            last_lines: self.config.logs.last_lines(replica, restarts, SHOWN_LINES).await,
             out_of_memory: self.ends.out_of_memory(replica),
         }
     }
@@ -255,16 +286,28 @@ impl Containerd {
             image: request.spec.image.clone(),
         })?;
         let files = files::write(&config.files, request).await?;
-        let log = logs::prepare(&config.logs, request.replica, request.restarts)
-            .await
-            .map_err(|source| RuntimeError::File {
-                path: config.logs.clone(),
+        let logger = program::LOGGER.install(&config.files).await?;
+        let owner = Owner {
+            service: request.service,
+            version: request.version,
+        };
+        let log = config
+            .logs
+            .prepare(&logger, request.replica, owner, request.restarts)
+            .await;
+        let log = log.map_err(|source| match source.kind() {
+            std::io::ErrorKind::StorageFull => RuntimeError::DiskFull {
+                path: config.logs.folder().to_owned(),
+            },
+            _ => RuntimeError::File {
+                path: config.logs.folder().to_owned(),
                 source,
-            })?;
+            },
+        })?;
         let launcher = if request.secrets.is_empty() {
             None
         } else {
-            Some(launcher::install(&config.files).await?)
+            Some(program::LAUNCHER.install(&config.files).await?)
         };
         let host = Host {
             files,

@@ -13,6 +13,7 @@
 mod agent;
 mod capacity;
 mod containerd;
+mod exec;
 mod image;
 mod logs;
 mod network;
@@ -28,8 +29,9 @@ mod supervise;
 pub use agent::{Agent, AgentConfig};
 pub use capacity::capacity;
 pub use containerd::{BadNamespace, Containerd, ContainerdConfig};
+pub use exec::{Exec, ExecError, ExecInput, ExecOutput, ExecRequest, TerminalSize};
 pub use image::{Content, Login, Progress, PullError};
-pub use logs::log_path;
+pub use logs::{LogLimits, LogLine, LogPiece, LogQuery, LogStream, LogTail, Logs, Position, log_path};
 pub use network::{Attachment, BadSubnet, BridgeNetwork, Network, NetworkConfig, NetworkError, Subnet};
 pub use planner::Limits;
 pub use ports::{Drainer, NoPeers, OpenError, Opener, PeerBlob, Peers, ReportError, Reporter, Wanted};

@@ -343,7 +343,7 @@ impl Places {
     }
 
     async fn failed(&self, what: String) -> SuperviseError {
-        let tail = crate::logs::last_lines(&self.log, 3).await.join(" | ");
+        let tail = crate::logs::end_of(&self.log, 3).await.join(" | ");
         SuperviseError::Failed {
             what,
             log: self.log.clone(),

@@ -11,7 +11,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use super::api::{Api, ApiError, LONG, SHORT, or_gone, within};
-use super::{container, launcher};
+use super::{container, program};
 use crate::runtime::{CommandEnd, RuntimeError};
 
 const PROCESS_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Process";
@@ -71,7 +71,7 @@ impl Exec<'_> {
         Ok(spec.process().clone().map(|mut process| {
             let own = process.args().clone().unwrap_or_default();
             process.set_args(Some(
-                launcher::in_front_of(&own).chain(command.iter().cloned()).collect(),
+                program::in_front_of(&own).chain(command.iter().cloned()).collect(),
             ));
             process.set_terminal(Some(false));
             process

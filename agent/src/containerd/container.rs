@@ -44,7 +44,8 @@ pub(super) struct Host<'a> {
     pub files: Files,
     /// For those that get secrets.
     pub launcher: Option<PathBuf>,
-    pub log: PathBuf,
+    /// What its output goes to, as the shim is told.
+    pub log: String,
     pub vaults: &'a Vaults,
 }
 
@@ -90,12 +91,11 @@ pub(super) async fn create_and_start(
     if !request.secrets.is_empty() {
         host.vaults.fill(request.replica, ids, request.secrets.clone()).await?;
     }
-    let (stdout, stderr) = logs::consoles(&host.log);
     let task = CreateTaskRequest {
         container_id: id.clone(),
         rootfs: mounts,
-        stdout,
-        stderr,
+        stdout: host.log.clone(),
+        stderr: host.log.clone(),
         options: options(config),
         ..CreateTaskRequest::default()
     };
@@ -206,7 +206,7 @@ async fn prepare(api: &Api, config: &ContainerdConfig, id: &str, parent: &str) -
     match answer {
         Ok(prepared) => Ok(prepared.mounts),
         Err(error) if error.is_disk_full() => Err(RuntimeError::DiskFull {
-            path: config.logs.clone(),
+            path: config.logs.folder().to_owned(),
         }),
         Err(error) => Err(api.refused("prepare a container's own layer", error)),
     }

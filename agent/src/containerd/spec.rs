@@ -15,7 +15,7 @@ use oci_spec::runtime::{
 
 use super::files::{self, Files};
 use super::user::Ids;
-use super::{launcher, vault, volumes};
+use super::{program, vault, volumes};
 use crate::image::{Defaults, ImageConfig};
 use crate::reason;
 use crate::runtime::{RunRequest, RuntimeError};
@@ -129,7 +129,7 @@ fn arguments(request: &RunRequest, defaults: &Defaults) -> Vec<String> {
 /// The launcher becomes the program, see `agent/launcher`.
 fn launched(request: &RunRequest, args: Vec<String>) -> Vec<String> {
     let keys = secret_variables(request).map(str::to_owned);
-    [launcher::INSIDE.to_owned()]
+    [program::INSIDE.to_owned()]
         .into_iter()
         .chain(keys)
         .chain(["--".to_owned()])
@@ -222,7 +222,7 @@ fn mounts(request: &RunRequest, around: &Surroundings<'_>) -> Result<Vec<Mount>,
         let options = ["rbind", "rprivate", "ro", "nosuid", "nodev", "noexec"];
         mounts.push(bind(vault::INSIDE, files, &options)?);
         let options = ["bind", "rprivate", "ro", "nosuid", "nodev"];
-        mounts.push(bind(launcher::INSIDE, launcher, &options)?);
+        mounts.push(bind(program::INSIDE, launcher, &options)?);
     }
     Ok(mounts)
 }

@@ -119,6 +119,9 @@ impl Drainer for FakeCluster {
     fn resume(&self, _: ReplicaId) {}
 }
 
+/// Whose replicas all are.
+pub const SERVICE: ServiceId = ServiceId(Uuid::from_u128(100));
+
 /// No cipher, but nothing of a value can be read either.
 fn turned(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| byte ^ 0x5a).collect()
@@ -131,7 +134,7 @@ impl Opener for FakeCluster {
 }
 
 fn assignment(n: u128, image: &str, port: u16, secrets: &[Arc<SecretValue>]) -> Assignment {
-    let (service, account) = (ServiceId(Uuid::from_u128(100)), AccountId(Uuid::from_u128(300)));
+    let (service, account) = (SERVICE, AccountId(Uuid::from_u128(300)));
     let resources = Resources {
         cpu_limit: Some(Millicores(500)),
         memory_limit: Some(ByteCount(64 << 20)),

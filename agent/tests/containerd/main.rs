@@ -8,6 +8,7 @@ mod cluster;
 mod collect;
 mod image;
 mod sealed;
+mod streams;
 mod world;
 
 use agent::{Limits, Network, Runtime, SuperviseConfig, SuperviseError, Supervisor};

@@ -118,8 +118,10 @@ async fn said_by_inspector(world: &World) -> Vec<String> {
     let done = async {
         loop {
             let text = std::fs::read_to_string(world.log(2)).unwrap_or_default();
-            if text.ends_with("done\n") {
-                return text.lines().map(str::to_owned).collect();
+            if text.ends_with(" done\n") {
+                // Time, stream and tag stand in front.
+                let printed = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3));
+                return printed.map(str::to_owned).collect();
             }
             sleep(Duration::from_millis(50)).await;
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{
-    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, NoPeers, SuperviseConfig,
-    Supervisor,
+    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, LogLimits, Logs, NetworkConfig, NoPeers,
+    SuperviseConfig, Supervisor,
 };
 use model::{Intent, NodeId, Phase, ReplicaId, ReplicaReport};
 use nix::mount::{MsFlags, mount};
@@ -161,7 +161,7 @@ impl World {
             cgroup_parent: cgroup(data),
             runc_root: Some(supervisor.runc_root()),
             runtime_binary: None,
-            logs: data.join("logs"),
+            logs: Logs::new(data.join("logs"), LogLimits::default()),
             files: data.join("containers"),
             secrets: SECRETS.into(),
             insecure_registries: [REGISTRY, "127.0.0.1:9", "127.0.0.1:5001"].map(str::to_owned).to_vec(),
