@@ -6,8 +6,8 @@ use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
-    ReplicaId, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service,
-    ServiceId, ServiceSettings, Session, SessionId,
+    ReplicaId, Restart, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId,
+    Service, ServiceId, ServiceSettings, Session, SessionId,
 };
 
 macro_rules! resources {
@@ -96,6 +96,8 @@ resources! {
     DeploymentSettings(DeploymentId),
     /// Which bytes a rollout runs.
     ImagePin(DeploymentId),
+    /// That a deployment replaces all that runs.
+    Restart(DeploymentId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

@@ -273,4 +273,20 @@ pub enum Command {
         /// How it is known.
         source: PinSource,
     },
+    /// A client is about to run a command beside a replica. Changes nothing; it is on record.
+    NoteExec {
+        /// Of which service or worker.
+        service: ServiceId,
+        /// Beside which replica.
+        replica: ReplicaId,
+        /// The program, without its arguments.
+        program: String,
+    },
+    /// Replace every replica of a service by a new one of the same revision, as a new deployment.
+    RestartService {
+        /// Which service or worker.
+        service: ServiceId,
+        /// A note for the new deployment.
+        notes: String,
+    },
 }

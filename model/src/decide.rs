@@ -16,6 +16,7 @@ mod plan;
 mod project;
 mod refound;
 mod report;
+mod restart;
 mod rollout;
 mod route;
 mod secret;
@@ -133,6 +134,8 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         Command::RotateAuthority { replaces, next, bridge } => authority::rotate(cx, replaces, next, bridge),
         Command::SignByNextAuthority(next) => authority::sign_by_next(cx, next),
         Command::RetireAuthority(old) => authority::retire(cx, old),
+        Command::NoteExec { service, replica, .. } => restart::note_exec(cx, *service, *replica),
+        Command::RestartService { service, notes } => restart::restart(cx, *service, notes),
         Command::Refound { survivor, next_node } => refound::refound(cx, *survivor, *next_node),
         Command::CreateServiceWith(draft, settings) => service::create(cx, draft, settings),
         Command::UpdateServiceWith(id, patch, settings) => service::update(cx, *id, patch, settings),

@@ -44,9 +44,10 @@ pub use resource::{
     Account, ApiKey, Authority, AuthorityRotation, AuthorityStep, Capacity, Cluster, Config, ConfigItem, Constraint,
     ContainerSpec, Deployment, DeploymentSettings, DeploymentStatus, Domain, Event, EventId, HealthCheck, ImagePin,
     Intent, ItemChange, JoinToken, KeyringState, Node, NodeStatus, NodeVoting, Operation, PasswordHash, Phase,
-    PinSource, PlacementRules, Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, RestartCondition,
-    RestartPolicy, Route, Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind, ServiceSettings,
-    ServiceSpec, Session, Setting, Settings, UpdatePolicy, Verb, Volume, Voting, named_digest, pinned_reference,
+    PinSource, PlacementRules, Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Restart,
+    RestartCondition, RestartPolicy, Route, Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind,
+    ServiceSettings, ServiceSpec, Session, Setting, Settings, UpdatePolicy, Verb, Volume, Voting, named_digest,
+    pinned_reference,
 };
 pub use restore::Refounding;
 pub use sealed::{KeyVersion, Sealed};

@@ -13,6 +13,7 @@ mod node;
 mod project;
 mod quota;
 mod replica;
+mod restart;
 mod route;
 mod service;
 mod settings;
@@ -31,6 +32,7 @@ pub use node::{Capacity, Node, NodeStatus};
 pub use project::Project;
 pub use quota::{Quota, QuotaId, QuotaKind};
 pub use replica::{Intent, Phase, Reason, Replica};
+pub use restart::Restart;
 pub use route::Route;
 pub use service::{ContainerSpec, ItemChange, Resources, Service, ServiceKind, ServiceSpec};
 pub use settings::{

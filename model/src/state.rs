@@ -19,7 +19,7 @@ use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
-    ReplicaId, Resource, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
+    ReplicaId, Resource, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
     SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
 };
 
@@ -87,6 +87,7 @@ state! {
     events Event EventId,
     node_votings NodeVoting NodeId,
     authority_rotations AuthorityRotation ClusterId, service_settings_records ServiceSettings ServiceId, deployment_settings_records DeploymentSettings DeploymentId, image_pins ImagePin DeploymentId,
+    restarts Restart DeploymentId,
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.

@@ -9,6 +9,7 @@ mod capacity;
 pub mod check;
 mod collect;
 mod converge;
+mod explain;
 mod liveness;
 mod placement;
 mod rollout;
@@ -24,6 +25,7 @@ pub use converge::{
     Cause, ContainerState, Failure, Health, ImageState, Instance, Limits, LookUp, LookUpStage, Moment, Observed, Plan,
     Step, converge, pull_delay, restart_delay,
 };
+pub use explain::{Candidate, Change, Explanation, Needs, Placed, Remedy, explain};
 pub use liveness::{LastSeen, liveness};
 pub use placement::{Obstacle, Placement, place};
 pub use rollout::{Balancing, MOST_MOVES, Move, Rebalance, ServicePlan, plan_service, rebalance};

@@ -47,7 +47,7 @@ pub fn plan_service(state: &State, id: ServiceId, loads: &mut Loads, now: Timest
 }
 
 /// A service as the planner sees it.
-struct Situation<'a> {
+pub(crate) struct Situation<'a> {
     state: &'a State,
     trouble: Option<&'a Reason>,
     /// When the last item changed that no rollout has brought yet.
@@ -55,22 +55,22 @@ struct Situation<'a> {
     /// How rollouts go.
     update: UpdatePolicy,
     /// The newest deployment.
-    newest: &'a Deployment,
+    pub(crate) newest: &'a Deployment,
     /// The deployment whose replicas should run: the newest, or the last good one when the newest has failed and that
     /// is to be brought back.
-    target: &'a Deployment,
+    pub(crate) target: &'a Deployment,
     /// Wanted replicas that run the target's spec, on nodes that are up.
-    current: Vec<&'a Replica>,
+    pub(crate) current: Vec<&'a Replica>,
     /// Wanted replicas of other specs, or on nodes that are being drained, on nodes that are up.
-    old: Vec<&'a Replica>,
+    pub(crate) old: Vec<&'a Replica>,
     /// Wanted replicas on nodes that are down or gone.
-    lost: Vec<&'a Replica>,
+    pub(crate) lost: Vec<&'a Replica>,
     /// How many are on their way out on nodes that are up.
     stopping: usize,
 }
 
 impl<'a> Situation<'a> {
-    fn read(state: &'a State, id: ServiceId) -> Option<Self> {
+    pub(crate) fn read(state: &'a State, id: ServiceId) -> Option<Self> {
         let service = state.service(id)?;
         let newest = state.deployment(service.deployment)?;
         let update = state.settings_of(id).update;
@@ -141,11 +141,11 @@ impl<'a> Situation<'a> {
         quiet.into_iter().chain(unsettled).min()
     }
 
-    fn wanted(&self) -> usize {
+    pub(crate) fn wanted(&self) -> usize {
         usize::from(self.target.spec.replicas)
     }
 
-    fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.current.iter().filter(|it| it.is_serving()).count()
     }
 
@@ -318,15 +318,25 @@ fn runs_spec_of(state: &State, replica: &Replica, target: &Deployment) -> bool {
     };
     let bytes = |it: &Deployment| state.image_pin(it.id).map(|pin| pin.digest.as_str());
     replica.deployment == target.id
-        || state.deployment(replica.deployment).is_some_and(|it| {
-            one(&it.spec) == one(&target.spec)
-                && bytes(it) == bytes(target)
-                && it.config_snapshot == target.config_snapshot
-                && it.secrets == target.secrets
-                && state
-                    .pinned_settings(it.id)
-                    .run_alike(&state.pinned_settings(target.id))
-        })
+        || !is_restarted_since(state, replica, target)
+            && state.deployment(replica.deployment).is_some_and(|it| {
+                one(&it.spec) == one(&target.spec)
+                    && bytes(it) == bytes(target)
+                    && it.config_snapshot == target.config_snapshot
+                    && it.secrets == target.secrets
+                    && state
+                        .pinned_settings(it.id)
+                        .run_alike(&state.pinned_settings(target.id))
+            })
+}
+
+/// Whether a deployment after that of the replica, up to `target`, was to replace all that runs.
+fn is_restarted_since(state: &State, replica: &Replica, target: &Deployment) -> bool {
+    let since = state.deployments_of(target.service).rev();
+    since
+        .skip_while(|it| it.version > target.version)
+        .take_while(|it| it.version > replica.version)
+        .any(|it| state.restart(it.id).is_some())
 }
 
 #[cfg(test)]

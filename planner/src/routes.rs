@@ -120,7 +120,8 @@ impl Touched {
             | Key::AuthorityRotation(_)
             | Key::ServiceSettings(_)
             | Key::DeploymentSettings(_)
-            | Key::ImagePin(_) => {}
+            | Key::ImagePin(_)
+            | Key::Restart(_) => {}
         }
     }
 

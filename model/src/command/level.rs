@@ -33,6 +33,7 @@ impl Command {
             Self::RotateAuthority { .. } | Self::SignByNextAuthority(_) | Self::RetireAuthority(_) => 3,
             Self::SetVoting(..) | Self::Refound { .. } => 2,
             Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) | Self::PinImage { .. } => 3,
+            Self::NoteExec { .. } | Self::RestartService { .. } => 3,
             _ => LOWEST,
         }
     }

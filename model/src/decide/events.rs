@@ -15,7 +15,11 @@ const SWEEP: usize = 4;
 
 /// The events of the changes of one accepted command, and the end of events that are too many.
 pub(super) fn of(cx: &Context<'_>, changes: &[Change]) -> Vec<Change> {
-    let told: Vec<Told> = changes.iter().filter_map(|change| told(cx, change)).collect();
+    let told: Vec<Told> = changes
+        .iter()
+        .filter_map(|change| told(cx, change))
+        .chain(noted(cx))
+        .collect();
     if told.is_empty() {
         return Vec::new();
     }
@@ -85,6 +89,26 @@ fn authority(verb: Verb, cluster: ClusterId) -> Told {
         account: None,
         note: String::new(),
     }
+}
+
+/// What changes nothing, and is to be on record all the same.
+fn noted(cx: &Context<'_>) -> Option<Told> {
+    let Command::NoteExec {
+        service,
+        replica,
+        program,
+    } = &cx.envelope.submission.command
+    else {
+        return None;
+    };
+    let service = Resource::Service(cx.state.service(*service)?.clone());
+    let node = cx.state.replica(*replica).and_then(|it| cx.state.node(it.node));
+    let node = node.map_or("", |it| &it.name);
+    Some(Told {
+        verb: Verb::Executed,
+        note: format!("{program} beside replica {replica} on node {node}"),
+        ..describe(cx.state, &service)?
+    })
 }
 
 fn voting(state: &State, id: NodeId, voting: Voting) -> Option<Told> {
@@ -228,7 +252,8 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::AuthorityRotation(_)
         | Key::ServiceSettings(_)
         | Key::DeploymentSettings(_)
-        | Key::ImagePin(_) => return None,
+        | Key::ImagePin(_)
+        | Key::Restart(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -281,7 +306,8 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         // The service that they are of is put with them.
         | Resource::ServiceSettings(_)
         | Resource::DeploymentSettings(_)
-        | Resource::ImagePin(_) => return None,
+        | Resource::ImagePin(_)
+        | Resource::Restart(_) => return None,
     })
 }
 

@@ -123,6 +123,8 @@ pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Reject
     let deployments: Vec<_> = cx.state.deployments_of(id).map(|it| it.id).collect();
     changes.extend(deployments.iter().map(|it| Change::Delete(Key::Deployment(*it))));
     changes.extend(deployments.iter().filter_map(|it| image::unpin(cx, *it)));
+    let restarts = deployments.iter().filter(|it| cx.state.restart(**it).is_some());
+    changes.extend(restarts.map(|it| Change::Delete(Key::Restart(*it))));
     changes.extend(secret::released(cx, &deployments));
     changes.extend(settings::gone(cx, id, &deployments));
     let running = cx.state.replicas_of(id).filter(|it| it.intent == Intent::Run);

@@ -7,6 +7,7 @@ mod configs;
 mod images;
 mod keys;
 mod properties;
+mod restarts;
 mod services;
 mod settings;
 mod voting;

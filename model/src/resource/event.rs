@@ -43,6 +43,8 @@ pub enum Verb {
     Rotated,
     /// The passphrase was set, changed or taken away.
     Locked,
+    /// A command was run beside one of its replicas.
+    Executed,
 }
 
 impl Verb {
@@ -62,6 +64,7 @@ impl Verb {
             Self::Down => "down",
             Self::Rotated => "rotated",
             Self::Locked => "locked",
+            Self::Executed => "exec",
         }
     }
 }

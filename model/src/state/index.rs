@@ -7,9 +7,9 @@ use super::group::Group;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
     DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken, KeyVersion, Kind, Node,
-    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Route, RouteId, Secret,
-    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings,
-    Session, SessionId, Timestamp, Verb,
+    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Restart, Route, RouteId,
+    Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind,
+    ServiceSettings, Session, SessionId, Timestamp, Verb,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -163,6 +163,7 @@ indexed! {
     ServiceSettings(it) by () => {}
     DeploymentSettings(it) by () => {}
     ImagePin(it) by () => {}
+    Restart(it) by () => {}
 }
 
 impl Indexed for Service {

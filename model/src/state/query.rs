@@ -9,7 +9,7 @@ use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, Key, KeyVersion, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId,
-    Replica, ReplicaId, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
+    Replica, ReplicaId, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
     SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings, Session, SessionId, Timestamp, Voting,
 };
 
@@ -63,6 +63,7 @@ tables! {
     service_settings service_settings_records ServiceId => ServiceSettings,
     deployment_settings deployment_settings_records DeploymentId => DeploymentSettings,
     image_pin image_pins DeploymentId => ImagePin,
+    restart restarts DeploymentId => Restart,
 }
 
 /// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
@@ -164,7 +165,8 @@ impl State {
             | Key::AuthorityRotation(_)
             | Key::ServiceSettings(_)
             | Key::DeploymentSettings(_)
-            | Key::ImagePin(_) => None,
+            | Key::ImagePin(_)
+            | Key::Restart(_) => None,
         }
     }
 

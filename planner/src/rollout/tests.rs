@@ -164,6 +164,50 @@ fn an_update_starts_new_before_it_stops_old() {
 }
 
 #[test]
+fn a_restart_replaces_every_replica_by_one_of_the_same_revision() {
+    let mut cluster = TestCluster::new(2);
+    let id = cluster.service("web", 2, ContainerSpec::default());
+    settle(&mut cluster, id);
+    let notes = String::new();
+    cluster
+        .admin(Command::RestartService { service: id, notes })
+        .expect("restarted");
+    let mut story = String::new();
+    for _ in 0..6 {
+        let plan = cluster.plan(id);
+        story += &told(&cluster, &plan);
+        story += "--\n";
+        cluster.hosts_obey();
+    }
+    expect![[r#"
+        place version 2 on n1
+        --
+        retire version 1 on n2
+        --
+        place version 2 on n2
+        --
+        retire version 1 on n1
+        finish version 2: Success
+        --
+        --
+        --
+    "#]]
+    .assert_eq(&story);
+    // What comes after it changes the count only, and so restarts nothing again.
+    let before: Vec<_> = cluster.state.replicas_of(id).map(|it| it.id).collect();
+    let replicas = Some(3);
+    cluster.patch(
+        id,
+        ServicePatch {
+            replicas,
+            ..ServicePatch::default()
+        },
+    );
+    settle(&mut cluster, id);
+    assert!(before.iter().all(|it| cluster.state.replica(*it).is_some()));
+}
+
+#[test]
 fn changing_only_the_count_restarts_nothing() {
     let mut cluster = TestCluster::new(3);
     let id = cluster.service("web", 2, ContainerSpec::default());
