@@ -6,7 +6,11 @@ fn main() -> std::io::Result<()> {
         // It holds keys, which are never to be printed.
         .skip_debug(["goblins.keyring.v1.Bundle"])
         .compile_protos(
-            &["proto/goblins/images/v1.proto", "proto/goblins/keyring/v1.proto"],
+            &[
+                "proto/goblins/host/v1.proto",
+                "proto/goblins/images/v1.proto",
+                "proto/goblins/keyring/v1.proto",
+            ],
             &["proto"],
         )
 }

@@ -29,6 +29,8 @@ pub enum Content {
     Text(&'static str, String),
     /// Bytes of this media type, for as long as they come.
     Stream(&'static str, Body),
+    /// An answer that is complete, as that to a WebSocket.
+    Whole(Box<Response<Body>>),
 }
 
 /// How an answer is written.
@@ -65,6 +67,12 @@ impl Answer {
     #[must_use]
     pub fn stream(media_type: &'static str, body: Body) -> Self {
         Self::new(StatusCode::OK, Content::Stream(media_type, body))
+    }
+
+    /// One that was made elsewhere.
+    #[must_use]
+    pub fn whole(response: Response<Body>) -> Self {
+        Self::new(response.status(), Content::Whole(Box::new(response)))
     }
 
     /// Without one.
@@ -107,6 +115,7 @@ impl Answer {
             Content::Json(body) => (Some("application/json"), write(&body, style.indent), None),
             Content::Text(media_type, text) => (Some(media_type), text.into_bytes(), None),
             Content::Stream(media_type, body) => (Some(media_type), Vec::new(), Some(body)),
+            Content::Whole(response) => return *response,
         };
         let length = stream.is_none().then_some(bytes.len());
         let mut response = Response::new(match stream {

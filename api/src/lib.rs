@@ -15,10 +15,12 @@ mod config;
 mod docs;
 mod errors;
 mod events;
+mod exec;
 pub mod fields;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod json;
+mod logs;
 mod meter;
 mod output;
 mod port;
@@ -36,7 +38,9 @@ pub use errors::FieldErrors;
 pub use output::Out;
 pub use port::{
     Authorities, AuthorityHeld, AuthorityNode, AuthorityView, BackupFault, BackupStream, Backups, ClusterView,
-    ControlPlane, HealthView, KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings, MemberView, NodeHealth,
-    PullProgress, Pulls, Readiness, Said, SealError, Sealer, SubmitError, Submitted, TransferFault, Unavailable,
+    ControlPlane, ExecFault, ExecInput, ExecOutput, ExecRequest, ExecSession, Execs, ExplainedNode, ExplainedRemedy,
+    ExplainedReplica, Explanation, HealthView, KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings, LogLine,
+    LogPiece, LogSource, Logs, LogsFault, LogsRequest, MemberView, NodeHealth, PullProgress, Pulls, Readiness, Said,
+    SealError, Sealer, SubmitError, Submitted, TerminalSize, TransferFault, Unavailable,
 };
 pub use router::router;

@@ -2,8 +2,11 @@
 
 mod authority;
 mod backup;
+mod exec;
+mod explain;
 mod health;
 mod keyring;
+mod logs;
 mod pulls;
 mod transfer;
 
@@ -12,11 +15,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub use authority::{Authorities, AuthorityHeld, AuthorityNode, AuthorityView, Fingerprint};
 pub use backup::{BackupFault, BackupStream, Backups};
+pub use exec::{ExecFault, ExecInput, ExecOutput, ExecRequest, ExecSession, Execs, TerminalSize};
+pub use explain::{ExplainedNode, ExplainedRemedy, ExplainedReplica, Explanation};
 pub use health::{HealthView, NodeHealth, Said};
 pub use keyring::{KeyringFault, KeyringHeld, KeyringNode, KeyringView, Keyrings};
+pub use logs::{LogLine, LogPiece, LogSource, Logs, LogsFault, LogsRequest};
 use model::{
     KeyVersion, NodeId, OperationId, Outcome, Rejection, ReplicaId, Revision, Sealed, SecretValue, SecretValueId,
-    State, Submission, Timestamp,
+    ServiceId, State, Submission, Timestamp,
 };
 pub use pulls::{PullProgress, Pulls};
 use thiserror::Error;
@@ -84,6 +90,21 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// Backups, where some can be taken.
     fn backups(&self) -> Option<&dyn Backups> {
+        None
+    }
+
+    /// Why a service of this state stands as it does, where that can be explained.
+    fn explain(&self, _state: &State, _service: ServiceId) -> Option<Explanation> {
+        None
+    }
+
+    /// Commands beside replicas, where they can be run.
+    fn execs(&self) -> Option<&dyn Execs> {
+        None
+    }
+
+    /// What replicas print, where it can be read.
+    fn logs(&self) -> Option<&dyn Logs> {
         None
     }
 }

@@ -8,6 +8,7 @@ mod configs;
 mod deployments;
 mod domains;
 pub mod events;
+pub mod explain;
 pub mod health;
 mod items;
 mod join_tokens;
@@ -41,7 +42,7 @@ pub use secrets::Secrets;
 pub use services::{Services, WithPort};
 pub use users::Users;
 pub use workers::{Background, Workers};
-pub use workloads::Workload;
+pub use workloads::{Workload, Workloads};
 
 use crate::fields::Shape;
 

@@ -5,6 +5,7 @@ mod components;
 mod endpoints;
 mod operations;
 mod short;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -51,7 +52,7 @@ fn document() -> Out {
             "components",
             Out::object([
                 ("schemas", schemas()),
-                ("parameters", parameters()),
+                ("parameters", all_parameters()),
                 ("responses", responses()),
                 ("securitySchemes", security_schemes()),
             ]),
@@ -89,7 +90,7 @@ fn schemas() -> Out {
             Kind::Action(table, _) | Kind::File(table) => {
                 drop(all.insert(format!("{:?}Request", path.endpoint), table.sent()))
             }
-            Kind::Silent | Kind::Document(_) => {}
+            Kind::Silent | Kind::Lines | Kind::Socket | Kind::Document(_) => {}
         }
     }
     let text = || Out::object([("type", "string".into())]);
@@ -137,6 +138,14 @@ fn collection(all: &mut BTreeMap<String, Out>, name: &str, table: &Table, method
         ),
     ]);
     all.insert(format!("{name}List"), list);
+}
+
+fn all_parameters() -> Out {
+    let mut all = parameters();
+    if let Out::Object(members) = &mut all {
+        members.extend(streams::parameters());
+    }
+    all
 }
 
 fn parameters() -> Out {
@@ -246,6 +255,7 @@ fn responses() -> Out {
         ("Status412", detail("The object has changed.")),
         ("Status413", detail("The body is too large.")),
         ("Status415", detail("Only JSON is taken.")),
+        ("Status426", detail("This path is for WebSockets.")),
         ("Status422", detail("The idempotency key was used for another request.")),
         ("Status429", detail("Too many requests; `Retry-After` says when.")),
         (

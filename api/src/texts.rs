@@ -76,6 +76,22 @@ pub const NOT_A_TIME: &str = "Datetime has wrong format. Use one of these format
     YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
 /// A moment that lies behind us.
 pub const NOT_IN_FUTURE: &str = "This moment has already passed.";
+/// A session's WebSocket that a page of another site opens.
+pub const FOREIGN_ORIGIN: &str = "CSRF Failed: the Origin header does not name this host.";
+/// A request that should have been a WebSocket's.
+pub const NEEDS_WEBSOCKET: &str = "This path is for WebSockets: ask for an upgrade, as `goblins exec` does.";
+/// No replica to run a command beside.
+pub const NOTHING_RUNS: &str = "No replica runs right now; `status_reason` and `replicas/` say why.";
+/// A replica of a node that is down.
+pub const ITS_NODE_IS_DOWN: &str = "The node of this replica is down.";
+/// The end of an id that several replicas share.
+pub const SEVERAL_REPLICAS: &str = "Several replicas have an id that ends like this. Write more of it.";
+/// The end of an id that no replica has.
+pub const NO_SUCH_REPLICA: &str = "There is no such replica; `replicas/` lists them.";
+/// Not a moment, nor how long ago it was.
+pub const NOT_SINCE: &str = "Write how long ago, such as 90s, 10m or 1h30m, or a moment such as 2026-01-31T23:59:59Z.";
+/// Not the id of a replica.
+pub const NOT_A_REPLICA: &str = "Write the id of a replica, or at least the last 4 characters of it.";
 /// Not the name of an environment variable.
 pub const BAD_ENV_NAME: &str = "Names of environment variables may not be empty or contain \"=\".";
 /// Not a key that an item of a secret may have.

@@ -9,6 +9,7 @@
 //! | `/env` | the environment, one `NAME=value` a line |
 //! | `/slow?ms=N` | after N milliseconds |
 //! | `/exit?code=N` | never: the process ends with that code |
+//! | `/print?n=N` | and prints `printed N` |
 //! | anything else | JSON: `replica`, `node`, `version`, `path` |
 //!
 //! A request with `Upgrade` gets 101, and then its bytes back for as long as the connection is open. It is not in
@@ -17,9 +18,10 @@
 //! Environment: `PORT` (8080), `VERSION`, `GOBLINS_REPLICA`, `GOBLINS_NODE`, `START_MS` (wait before it listens),
 //! `DRAIN_MS` (goes on accepting that long after SIGTERM). SIGTERM: stop accepting, finish requests in flight, exit 0.
 //! Arguments, each of which makes it do that and nothing else: `--exit=N` ends at once with that code; `--has=PATH` ends
-//! with 0 if that file is there, else 1; `--eat` uses more and more memory.
+//! with 0 if that file is there, else 1; `--eat` uses more and more memory; `--show=WHAT`, to be run beside a server, prints the
+//! environment (`env`), its user, folder and whether it is on a terminal (`who`), or its input (`cat`), or never ends (`wait`).
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +51,9 @@ fn main() {
     }
     if env::args().any(|word| word == "--eat") {
         eat();
+    }
+    if let Some(what) = env::args().find_map(|word| word.strip_prefix("--show=").map(str::to_owned)) {
+        return show(&what);
     }
     signal::block_sigterm();
     let shared = Arc::new(Shared::default());
@@ -106,6 +111,33 @@ fn eat() -> ! {
             println!("ate {} MiB", eaten.len());
         }
         thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A program to be run beside a server.
+fn show(what: &str) {
+    match what {
+        "env" => env::vars().for_each(|(name, value)| println!("{name}={value}")),
+        "who" => {
+            let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let user = status
+                .lines()
+                .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next());
+            let folder = env::current_dir().unwrap_or_default();
+            let terminal = std::io::stdout().is_terminal();
+            println!(
+                "user={} folder={} terminal={terminal}",
+                user.unwrap_or("?"),
+                folder.display()
+            );
+        }
+        "cat" => {
+            let copied = std::io::copy(&mut std::io::stdin(), &mut std::io::stdout());
+            eprintln!("copied {}", copied.unwrap_or(0));
+        }
+        _ => loop {
+            thread::park();
+        },
     }
 }
 
@@ -229,6 +261,10 @@ fn answer(request: &Request, shared: &Shared, close: bool) -> Vec<u8> {
             "text/plain",
             env::vars().map(|(name, value)| format!("{name}={value}\n")).collect(),
         ),
+        "/print" => {
+            println!("printed {}", request.parameter("n").unwrap_or(0));
+            ("200 OK", "text/plain", "printed\n".to_owned())
+        }
         "/exit" => process::exit(request.parameter("code").unwrap_or(0) as i32),
         _ => {
             if path == "/slow" {

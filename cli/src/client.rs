@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{ETAG, HeaderName, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(15);
-/// What takes longer is not a download any more; that it goes on is seen by its pieces.
-const DOWNLOAD: Duration = Duration::from_secs(24 * 3600);
+/// Such an answer waits for a process to be started on another host.
+const UPGRADE: Duration = Duration::from_secs(30);
+/// What takes longer is neither a download nor a stream that somebody looks at; that it goes on is seen by its pieces.
+const DOWNLOAD: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Talks to one node, which forwards what it cannot answer itself.
 pub(crate) struct Client {
@@ -51,6 +53,27 @@ impl Client {
         self.ask(Method::DELETE, path, None).await.map(drop)
     }
 
+    /// An object, with the tag that tells whether it has changed since.
+    pub(crate) async fn get_tagged(&self, path: &str) -> Result<(Value, Option<String>)> {
+        let (url, request) = self.request(Method::GET, path, None)?;
+        let answer = self.send(request).await?;
+        let tag = answer
+            .headers()
+            .get(ETAG)
+            .and_then(|it| it.to_str().ok())
+            .map(str::to_owned);
+        Ok((self.read(&url, answer).await?, tag))
+    }
+
+    /// Changes an object, unless it has changed since it was tagged.
+    pub(crate) async fn patch_tagged(&self, path: &str, body: &Value, tag: Option<&str>) -> Result<Value> {
+        let (url, mut request) = self.request(Method::PATCH, path, Some(body))?;
+        if let Some(tag) = tag {
+            request = request.header(IF_MATCH, tag);
+        }
+        self.read(&url, self.send(request).await?).await
+    }
+
     /// Every object of a list, over all its pages.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
@@ -81,6 +104,16 @@ impl Client {
             Err(refused) => Err(refused),
             Ok(_) => bail!("{url} answered something unexpected"),
         }
+    }
+
+    /// Asks for another protocol on the same connection. Any answer is one.
+    pub(crate) async fn upgrade(&self, path: &str, headers: &[(HeaderName, &str)]) -> Result<Response> {
+        let (_, mut request) = self.request(Method::GET, path, None)?;
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let answer = tokio::time::timeout(UPGRADE, self.send(request.timeout(DOWNLOAD))).await;
+        answer.with_context(|| format!("no answer from {} within {} s", self.base, UPGRADE.as_secs()))?
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
@@ -131,7 +164,7 @@ impl Client {
 }
 
 /// What an answer says of what went wrong: its detail, or what it says of each field.
-fn detail(text: &str) -> String {
+pub(crate) fn detail(text: &str) -> String {
     let json: Option<Value> = serde_json::from_str(text).ok();
     match &json {
         Some(Value::Object(members)) => match members.get("detail").and_then(Value::as_str) {

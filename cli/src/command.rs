@@ -8,11 +8,17 @@ use clap::{Args, Subcommand};
 use crate::ca::CaCommand;
 use crate::client::Client;
 use crate::cluster::ClusterCommand;
+use crate::deploy::{DeployArgs, RestartArgs, RollbackArgs, ScaleArgs};
+use crate::exec::ExecArgs;
+use crate::explain::ExplainArgs;
 use crate::keyring::KeyringCommand;
 use crate::leader::LeaderCommand;
+use crate::logs::LogsArgs;
 use crate::node::NodeCommand;
+use crate::ps::PsArgs;
 use crate::secret::SecretCommand;
-use crate::{ca, cluster, keyring, leader, node, secret, status, token};
+use crate::service::ServiceCommand;
+use crate::{ca, cluster, deploy, exec, explain, keyring, leader, logs, node, ps, secret, service, status, token};
 
 /// How clients find the cluster and show who they are.
 #[derive(Clone, Debug, Args)]
@@ -42,6 +48,27 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Change a service or worker, or make one, and wait until it is deployed. Ends with 0 once it is, with 1 if that failed,
+    /// and with 2 if the end is not known
+    Deploy(Box<DeployArgs>),
+    /// Bring an earlier version of a service or worker back. Ends as `deploy` does
+    Rollback(Box<RollbackArgs>),
+    /// Say how many replicas of services or workers are wanted. Ends as `deploy` does
+    Scale(Box<ScaleArgs>),
+    /// Replace every replica of a service or worker by a new one of the same version, a few at a time. Ends as `deploy` does
+    Restart(Box<RestartArgs>),
+    /// Show the replicas of all services and workers, or of one
+    Ps(PsArgs),
+    /// Say why each replica of a service or worker is where it is or has no place, and what would help
+    Explain(ExplainArgs),
+    /// Services and workers
+    #[command(subcommand, visible_alias = "services")]
+    Service(ServiceCommand),
+    /// Show what replicas of a service or worker print, on all nodes. Ends with 1 if lines are known to be missing
+    Logs(Box<LogsArgs>),
+    /// Run a command beside a replica, with its environment, user and folder. Ends as the command does; with 125 if it was
+    /// not run or its end is not known
+    Exec(Box<ExecArgs>),
     /// Tokens that let hosts join
     #[command(subcommand)]
     Token(TokenCommand),
@@ -87,6 +114,12 @@ pub fn run(command: Command) -> Result<u8> {
     block_on(async {
         match command {
             Command::Cluster(command) => return cluster::run(command).await,
+            Command::Deploy(args) => return deploy::deploy(*args).await,
+            Command::Rollback(args) => return deploy::rollback(*args).await,
+            Command::Scale(args) => return deploy::scale(*args).await,
+            Command::Restart(args) => return deploy::restart(*args).await,
+            Command::Exec(args) => return exec::run(*args).await,
+            Command::Logs(args) => return logs::run(*args).await,
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
             Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
             Command::Keyring(command) => keyring::run(command).await,
@@ -94,6 +127,9 @@ pub fn run(command: Command) -> Result<u8> {
             Command::Leader(command) => leader::run(command).await,
             Command::Secret(command) => secret::run(command).await,
             Command::Node(command) => node::run(command).await,
+            Command::Explain(args) => explain::run(args).await,
+            Command::Ps(args) => ps::run(args).await,
+            Command::Service(command) => service::run(command).await,
         }?;
         Ok(0)
     })
@@ -105,7 +141,10 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         .enable_all()
         .build()
         .context("cannot start")?;
-    runtime.block_on(work)
+    let result = runtime.block_on(work);
+    // Standard input may be waited for; nobody is to press a key for that.
+    runtime.shutdown_background();
+    result
 }
 
 /// A client for these flags.
@@ -118,7 +157,7 @@ pub(crate) fn client(connection: Connection) -> Result<Client> {
     }
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || "write a number and a unit, such as 90s, 30m, 12h or 7d".to_owned();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
     let seconds = match unit {

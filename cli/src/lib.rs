@@ -6,17 +6,24 @@ mod ca;
 mod client;
 mod cluster;
 mod command;
+mod deploy;
 mod dotenv;
+mod exec;
+mod explain;
 #[doc(hidden)]
 pub mod fuzz;
 mod keyring;
 mod leader;
+mod logs;
 mod node;
 mod passphrase;
+mod ps;
 mod secret;
+mod service;
 mod status;
 mod table;
 mod token;
+mod workload;
 
 pub use backup::{BackupArgs, BackupReport, backup};
 pub use command::{Command, run};

@@ -11,7 +11,7 @@ use api::{
 use async_trait::async_trait;
 use model::{
     Actor, Command, DeploymentId, KeyVersion, NodeId, PinSource, Replica, ReplicaId, ReplicaReport, Revision, Sealed,
-    SecretValue, SecretValueId, State, Submission, Timestamp, pinned_reference,
+    SecretValue, SecretValueId, ServiceId, State, Submission, Timestamp, pinned_reference,
 };
 use proxy::ProxyHandle;
 use raft::{Cluster, PeerTls};
@@ -22,6 +22,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::backup::Backups;
+use crate::explain;
+use crate::hosts::Hosts;
 use crate::images::Others;
 use crate::keyring::Keyrings;
 use crate::metrics;
@@ -32,12 +34,13 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The API's way to consensus, to the keys of all nodes, to backups, and to what hosts fetch.
+/// The API's way to consensus, to the keys of all nodes, to backups, to what hosts fetch, and to the hosts themselves.
 pub(crate) struct Control(
     pub(crate) Cluster,
     pub(crate) Arc<Keyrings>,
     pub(crate) Backups,
     pub(crate) Others,
+    pub(crate) Hosts,
 );
 
 #[async_trait]
@@ -187,6 +190,18 @@ impl ControlPlane for Control {
 
     fn backups(&self) -> Option<&dyn api::Backups> {
         Some(&self.2)
+    }
+
+    fn explain(&self, state: &State, service: ServiceId) -> Option<api::Explanation> {
+        explain::of(state, service, now())
+    }
+
+    fn execs(&self) -> Option<&dyn api::Execs> {
+        Some(&self.4)
+    }
+
+    fn logs(&self) -> Option<&dyn api::Logs> {
+        Some(&self.4)
     }
 }
 

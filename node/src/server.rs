@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::adapters::{Control, ProxyPeers, Seals};
 use crate::backup::Backups;
 use crate::bootstrap::FirstKey;
+use crate::hosts::{HostSlot, Hosts};
 use crate::images::{Others, Shelf};
 use crate::keyring::{Keyrings, Slot};
 use crate::settings::{Birth, RateLimit, Settings, addresses};
@@ -105,8 +106,11 @@ impl Node {
         };
         let draft = draft(settings);
         let boot = draft.boot;
-        let (slot, shelf) = (Slot::default(), Shelf::default());
-        let services = slot.routes().add_service(shelf.service());
+        let (slot, shelf, host_slot) = (Slot::default(), Shelf::default(), HostSlot::default());
+        let services = slot
+            .routes()
+            .add_service(shelf.service())
+            .add_service(host_slot.server());
         let (cluster, first_key) = join_or_found(settings, draft, services).await?;
         slot.fill(cluster.keyring());
         let keyrings = Arc::new(Keyrings::new(cluster.clone()));
@@ -133,8 +137,10 @@ impl Node {
         let (follower, leader) = (Arc::clone(&keyrings), Arc::clone(&keyrings));
         tasks.spawn(async move { follower.follow().await });
         tasks.spawn(async move { leader.lead().await });
-        let hosting = hosting::start(settings, supervisor, &cluster, &shelf, &proxy, boot, &mut tasks).await?;
-        let (api, stop_api) = serve_api(settings, &cluster, keyrings, shelf, api_listener);
+        let places = (&shelf, host_slot.local());
+        let hosting = hosting::start(settings, supervisor, &cluster, places, &proxy, boot, &mut tasks).await?;
+        let hosts = Hosts::new(cluster.clone(), host_slot.local());
+        let (api, stop_api) = serve_api(settings, &cluster, keyrings, (shelf, hosts), api_listener);
         greeting::say(settings);
         Ok(Self {
             cluster,
@@ -234,7 +240,7 @@ fn serve_api(
     settings: &Settings,
     cluster: &Cluster,
     keyrings: Arc<Keyrings>,
-    shelf: Shelf,
+    (shelf, hosts): (Shelf, Hosts),
     listener: TcpListener,
 ) -> (tokio::task::JoinHandle<std::io::Result<()>>, CancellationToken) {
     let limit = match settings.api_rate_limit {
@@ -252,7 +258,7 @@ fn serve_api(
     let others = Others::new(cluster.clone(), shelf);
     let backups = Backups::new(cluster.clone(), Arc::clone(&keyrings));
     let router = api::router(
-        Arc::new(Control(cluster.clone(), keyrings, backups, others)),
+        Arc::new(Control(cluster.clone(), keyrings, backups, others, hosts)),
         sealer,
         config,
     );

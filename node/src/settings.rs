@@ -20,6 +20,8 @@ const RATE_LIMIT: u32 = 100;
 /// Changes from one snapshot to the next where nobody says, and the fewest that make sense.
 const SNAPSHOT_ENTRIES: u64 = 10_000;
 const SNAPSHOT_ENTRIES_MIN: u64 = 100;
+/// Kept of what each replica prints where nobody says.
+const LOG_MIB: u64 = 50;
 const API_PORT: u16 = 7400;
 const PEER_PORT: u16 = 7401;
 const HTTP_PORT: u16 = 8080;
@@ -68,6 +70,8 @@ pub(crate) struct Containers {
     /// How long connections that changed their protocol are left open when their container is to stop.
     pub(crate) drain_tunnels: Duration,
     pub(crate) subnet: Subnet,
+    /// Kept of what each replica prints.
+    pub(crate) log_bytes: u64,
 }
 
 impl Settings {
@@ -109,6 +113,7 @@ impl Settings {
                         .websocket_drain
                         .map_or(Limits::default().drain_tunnels, |it| Duration::from_secs(it.into())),
                     subnet: subnet(args.container_subnet.as_deref())?,
+                    log_bytes: log_bytes(args.container_log_mib)?,
                 })
             },
             api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::PerHour(RATE_LIMIT)),
@@ -150,6 +155,7 @@ impl Settings {
                 bridge: "gobdev0".to_owned(),
                 drain_tunnels: Limits::default().drain_tunnels,
                 subnet: subnet(args.container_subnet.as_deref())?,
+                log_bytes: log_bytes(None)?,
             }),
             api_rate_limit: RateLimit::Off,
             snapshot_entries: SNAPSHOT_ENTRIES,
@@ -210,6 +216,14 @@ fn registries(given: Vec<String>) -> Result<Vec<String>> {
         }
     }
     Ok(given)
+}
+
+/// Whole files are dropped, a fifth at a time.
+fn log_bytes(given: Option<u64>) -> Result<u64> {
+    match given.unwrap_or(LOG_MIB) {
+        mib @ 1..=1_000_000 => Ok(mib << 20),
+        other => bail!("--container-log-mib {other}: give MiB a replica, from 1 to 1000000, such as {LOG_MIB}"),
+    }
 }
 
 fn subnet(given: Option<&str>) -> Result<Subnet> {

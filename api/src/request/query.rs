@@ -39,6 +39,12 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All values of a parameter, in the order sent.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.0.iter().filter(move |(known, _)| known == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
     /// The same parameters with another page, sorted by name, with the `?`; page 1 goes unnamed.
     #[must_use]
     pub fn with_page(&self, page: u64) -> String {

@@ -93,6 +93,9 @@ impl<K: Workload> Resource for ReplicasOf<K> {
                 })
             },
         ),
+        Field::read_only("changed_at", Shape::Time, "Since when it is in this state.", |v| {
+            v.replica.changed_at.into()
+        }),
     ];
 
     fn has_parent(realm: &Realm<'_>) -> bool {

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::call::Call;
-use super::handlers::{create, delete, list_all, retrieve, reveal_secret, roll_back, update};
+use super::handlers::{create, delete, list_all, restart, retrieve, reveal_secret, roll_back, update};
 use super::paths::Endpoint;
 use super::{authority, backup, keyring};
 use crate::answer::Answer;
@@ -11,13 +11,13 @@ use crate::auth::login;
 use crate::errors::ApiError;
 use crate::fields::show;
 use crate::request::Incoming;
-use crate::resource::{Create, Delete, Update};
+use crate::resource::{Create, Delete, Resource as _, Update};
 use crate::resources::{
     ApiKeys, Background, ConfigItems, Configs, Deployments, Domains, JoinTokens, Nodes, Projects, ReplicasOf, Routes,
-    SecretItems, Secrets, ServiceDeployments, Services, Users, WithPort, WorkerDeployments, Workers, Workload, cluster,
-    health,
+    SecretItems, Secrets, ServiceDeployments, Services, Users, WithPort, WorkerDeployments, Workers, Workload,
+    Workloads, cluster, explain, health,
 };
-use crate::{docs, events, schema};
+use crate::{docs, events, exec, logs, schema};
 
 /// Answers the call.
 ///
@@ -31,10 +31,18 @@ pub async fn call(endpoint: Endpoint, call: &Call<'_>, body: &mut Incoming) -> R
         Endpoint::Service => object::<Services>(call, body).await,
         Endpoint::ServiceDeployments => list_all::<ServiceDeployments>(call),
         Endpoint::ServiceReplicas => replicas::<WithPort>(call).await,
+        Endpoint::ServiceRestart => restart::<WithPort>(call, body).await,
+        Endpoint::ServiceExplain => explained::<WithPort>(call),
+        Endpoint::ServiceExec => exec::answer::<WithPort>(call).await,
+        Endpoint::ServiceLogs => logs::answer::<WithPort>(call).await,
         Endpoint::Workers => collection::<Workers>(call, body).await,
         Endpoint::Worker => object::<Workers>(call, body).await,
         Endpoint::WorkerDeployments => list_all::<WorkerDeployments>(call),
         Endpoint::WorkerReplicas => replicas::<Background>(call).await,
+        Endpoint::WorkerRestart => restart::<Background>(call, body).await,
+        Endpoint::WorkerExplain => explained::<Background>(call),
+        Endpoint::WorkerExec => exec::answer::<Background>(call).await,
+        Endpoint::WorkerLogs => logs::answer::<Background>(call).await,
         Endpoint::Domains => collection::<Domains>(call, body).await,
         Endpoint::Domain => object::<Domains>(call, body).await,
         Endpoint::Routes => collection::<Routes>(call, body).await,
@@ -88,6 +96,16 @@ pub fn open(endpoint: Endpoint) -> Option<Answer> {
         Endpoint::Docs => Some(docs::answer()),
         _ => None,
     }
+}
+
+/// Why a service or worker stands as it does.
+fn explained<K: Workload>(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let realm = call.realm();
+    let service = Workloads::<K>::find(&realm, realm.parent).ok_or(ApiError::NotFound)?;
+    let none = || ApiError::Unavailable("This node cannot explain that.".to_owned());
+    let explanation = call.control.explain(realm.state, service.id).ok_or_else(none)?;
+    let shown = show(explain::FIELDS, &explain::view(explanation, realm.state));
+    Ok(Answer::json(StatusCode::OK, shown))
 }
 
 /// Asks all nodes, for how they are and for their keys at once.

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use http::header::ETAG;
-use model::{Expect, Outcome, Rejection, Scope, State};
+use model::{Command, Expect, Outcome, Rejection, Scope, State};
 
 use super::call::{Call, Terms};
 use super::condition::{etag, expect};
@@ -16,7 +16,7 @@ use crate::output::Out;
 use crate::port::Submitted;
 use crate::request::Incoming;
 use crate::resource::{Create, Delete, Realm, Resource, Update, Writable};
-use crate::resources::{Deployments, SecretItems, rollback};
+use crate::resources::{Deployments, SecretItems, Workload, Workloads, rollback};
 
 /// A page of all that the account may see.
 pub fn list_all<R: Resource>(call: &Call<'_>) -> Result<Answer, ApiError> {
@@ -165,7 +165,7 @@ pub async fn reveal_secret(call: &Call<'_>) -> Result<Answer, ApiError> {
         SecretItems::opened(&realm, own)?;
         own.id
     };
-    let read = model::Command::RecordSecretRead(item);
+    let read = Command::RecordSecretRead(item);
     let done = call.submit(read, &call.terms()).await?;
     let realm = call.realm_of(&done.state, &call.terms());
     let own = find::<SecretItems>(&realm, &call.ids.id)?;
@@ -179,6 +179,25 @@ pub async fn reveal_secret(call: &Call<'_>) -> Result<Answer, ApiError> {
 /// Brings an earlier revision back.
 pub async fn roll_back(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
     let own = find::<Deployments>(&call.realm(), &call.ids.id)?.clone();
+    begin(call, body, |values| rollback::command(&own, values)).await
+}
+
+/// Replaces every replica by a new one of the same revision.
+pub async fn restart<K: Workload>(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, ApiError> {
+    let service = find::<Workloads<K>>(&call.realm(), &call.ids.parent)?.id;
+    let command = |mut values: Values| Command::RestartService {
+        service,
+        notes: values.text("notes").unwrap_or_default(),
+    };
+    begin(call, body, command).await
+}
+
+/// Begins a deployment, perhaps with a note, and answers with it.
+async fn begin(
+    call: &Call<'_>,
+    body: &mut Incoming,
+    command: impl FnOnce(Values) -> Command,
+) -> Result<Answer, ApiError> {
     let (body, bytes) = body.json(&call.parts.headers).await?;
     let terms = promise::terms(call, &bytes)?;
     let outcome = match promise::kept(&call.state, &terms)? {
@@ -188,12 +207,12 @@ pub async fn roll_back(call: &Call<'_>, body: &mut Incoming) -> Result<Answer, A
             if !errors.is_empty() {
                 return Err(errors.into());
             }
-            call.submit(rollback::command(&own, values), &terms).await?.outcome
+            call.submit(command(values), &terms).await?.outcome
         }
     };
     let Some(made) = rollback::made(outcome) else {
         return Err(ApiError::Internal(
-            "a rollback answered without a deployment".to_owned(),
+            "a deployment that begins was not answered with".to_owned(),
         ));
     };
     let state = call.control.local();

@@ -20,6 +20,7 @@ use crate::auth::login::Failures;
 use crate::auth::{self, Proof, Touches, login};
 use crate::config::{ApiConfig, RateLimit};
 use crate::errors::ApiError;
+use crate::logs;
 use crate::meter::Meter;
 use crate::output::Out;
 use crate::port::{ControlPlane, Sealer};
@@ -87,7 +88,7 @@ async fn answer(
         Resolved::Unknown => return Err(ApiError::NotFound),
     };
     let query = Query::parse(parts.uri.query());
-    if !matches!(query.last("format"), None | Some("" | "json")) {
+    if !takes_format(path, &query) {
         return Err(ApiError::NotFound);
     }
     if path.access == Access::Open {
@@ -179,9 +180,22 @@ fn not_allowed(path: &Path, parts: &Parts) -> ApiError {
     }
 }
 
-/// A stream of events is no JSON, nor is a backup, whatever the client accepts.
+/// A stream of events is no JSON, nor are logs and backups, whatever the client accepts.
 fn takes_anything_else(path: &Path, query: &Query) -> bool {
-    path.endpoint == Endpoint::Backup || path.endpoint == Endpoint::Events && follows(query)
+    match path.endpoint {
+        Endpoint::Backup | Endpoint::ServiceLogs | Endpoint::WorkerLogs => true,
+        Endpoint::ServiceExec | Endpoint::WorkerExec => true,
+        Endpoint::Events => follows(query),
+        _ => false,
+    }
+}
+
+/// JSON can be asked for by name; logs have formats of their own.
+fn takes_format(path: &Path, query: &Query) -> bool {
+    match path.endpoint {
+        Endpoint::ServiceLogs | Endpoint::WorkerLogs => logs::takes_format(query),
+        _ => matches!(query.last("format"), None | Some("" | "json")),
+    }
 }
 
 fn permit(path: &Path, asker: &auth::Asker, safe: bool) -> Result<(), ApiError> {

@@ -7,7 +7,7 @@ use crate::resources::keyring::{LOCK, PASSPHRASE, SEALED_BY, VIEW};
 use crate::resources::{
     ApiKeys, ConfigItems, Configs, Deployments, Domains, Events, JoinTokens, Nodes, Projects, Replicas, Routes,
     SecretItems, Secrets, ServiceDeployments, Services, Users, WorkerDeployments, WorkerReplicas, Workers, authority,
-    cluster, health, rollback,
+    cluster, explain, health, rollback,
 };
 use crate::router::paths::Endpoint;
 
@@ -37,6 +37,10 @@ pub enum Kind {
     Silent,
     /// Bytes in a format of their own; with POST, what is sent for it.
     File(Table),
+    /// Lines as they come, in one of several formats.
+    Lines,
+    /// A WebSocket.
+    Socket,
     /// This document, as the media type names it.
     Document(&'static str),
 }
@@ -47,7 +51,7 @@ fn table<R: Resource>() -> Table {
 
 /// What `endpoint` is about.
 pub fn about(endpoint: Endpoint) -> About {
-    use Kind::{Action, Collection, Document, File, Object, Revealing, Silent, Single};
+    use Kind::{Action, Collection, Document, File, Lines, Object, Revealing, Silent, Single, Socket};
     let me = || Table::of(login::ME);
     let (tag, name, kind) = match endpoint {
         Endpoint::Projects => ("Projects", "Project", Collection(table::<Projects>())),
@@ -56,10 +60,18 @@ pub fn about(endpoint: Endpoint) -> About {
         Endpoint::Service => ("Services", "Service", Object(table::<Services>())),
         Endpoint::ServiceDeployments => ("Services", "Deployment", Collection(table::<ServiceDeployments>())),
         Endpoint::ServiceReplicas => ("Services", "Replica", Collection(table::<Replicas>())),
+        Endpoint::ServiceRestart => ("Services", "Deployment", Action(Table::of(rollback::FIELDS), 201)),
+        Endpoint::ServiceExplain => ("Services", "Explanation", Single(Table::of(explain::FIELDS))),
+        Endpoint::ServiceExec => ("Services", "Exec", Socket),
+        Endpoint::ServiceLogs => ("Services", "Log", Lines),
         Endpoint::Workers => ("Workers", "Worker", Collection(table::<Workers>())),
         Endpoint::Worker => ("Workers", "Worker", Object(table::<Workers>())),
         Endpoint::WorkerDeployments => ("Workers", "Deployment", Collection(table::<WorkerDeployments>())),
         Endpoint::WorkerReplicas => ("Workers", "Replica", Collection(table::<WorkerReplicas>())),
+        Endpoint::WorkerRestart => ("Workers", "Deployment", Action(Table::of(rollback::FIELDS), 201)),
+        Endpoint::WorkerExplain => ("Workers", "Explanation", Single(Table::of(explain::FIELDS))),
+        Endpoint::WorkerExec => ("Workers", "Exec", Socket),
+        Endpoint::WorkerLogs => ("Workers", "Log", Lines),
         Endpoint::Domains => ("Domains", "Domain", Collection(table::<Domains>())),
         Endpoint::Domain => ("Domains", "Domain", Object(table::<Domains>())),
         Endpoint::Routes => ("Routes", "Route", Collection(table::<Routes>())),

@@ -1,8 +1,12 @@
 //! Every path with its methods: what is sent, and all that may be answered.
 
 use super::endpoints::{About, Kind, about};
+use super::streams;
 use crate::output::Out;
 use crate::router::paths::{Access, Endpoint, Path};
+
+/// What begins a deployment.
+const BEGINS: [Endpoint; 3] = [Endpoint::Rollback, Endpoint::ServiceRestart, Endpoint::WorkerRestart];
 
 type Members = Vec<(std::borrow::Cow<'static, str>, Out)>;
 
@@ -66,6 +70,8 @@ fn summary(method: &str, about: &About) -> String {
     match (method, &about.kind) {
         ("GET", Kind::Collection(_) | Kind::Revealing(..)) => format!("List: {name}"),
         ("POST", Kind::Collection(_) | Kind::Revealing(..)) => format!("Make: {name}"),
+        ("GET", Kind::Lines) => format!("Read: {name}"),
+        ("GET", Kind::Socket) => format!("Open a WebSocket: {name}"),
         ("GET", Kind::File(_)) => format!("Download: {name}"),
         ("POST", Kind::File(_)) => format!("Download with the cluster's keys in it: {name}"),
         ("PATCH", _) => format!("Change: {name}"),
@@ -109,6 +115,13 @@ fn parameters(path: &Path, method: &str, about: &About) -> Vec<Out> {
             if path.endpoint == Endpoint::Events {
                 all.extend(["kind", "object", "after", "follow", "lastEventId"].map(parameter));
             }
+            if matches!(about.kind, Kind::Lines) {
+                all.push(parameter("follow"));
+                all.extend(streams::PARAMETERS.map(parameter));
+            }
+            if matches!(about.kind, Kind::Socket) {
+                all.extend(streams::EXEC_PARAMETERS.map(parameter));
+            }
             all.push(parameter("consistency"));
         }
         "PATCH" | "DELETE" => all.push(parameter("ifMatch")),
@@ -127,7 +140,7 @@ fn is_list(about: &About) -> bool {
 /// Whether it takes effect once under an `Idempotency-Key`, and so refuses one that was used for something else.
 fn takes_key(path: &Path, method: &str, about: &About) -> bool {
     match method {
-        "POST" => is_list(about) || path.endpoint == Endpoint::Rollback,
+        "POST" => is_list(about) || BEGINS.contains(&path.endpoint),
         "PATCH" | "DELETE" => true,
         _ => false,
     }
@@ -177,11 +190,16 @@ fn responses(path: &Path, method: &str, about: &About) -> Out {
     if reads_body {
         ["408", "413", "415"].into_iter().for_each(&mut add);
     }
-    if matches!(
+    let meets_others = matches!(
         path.endpoint,
         Endpoint::KeyringRotate | Endpoint::ClusterAuthorityRotate | Endpoint::ClusterLeader
-    ) {
+    );
+    if meets_others || matches!(about.kind, Kind::Socket) {
         add("409");
+    }
+    if matches!(about.kind, Kind::Socket) {
+        add("400");
+        add("426");
     }
     if matches!(method, "PATCH" | "DELETE") {
         add("412");
@@ -216,6 +234,8 @@ fn success(path: &Path, method: &str, about: &About) -> (u16, Out) {
             (201, answer("It was made.", Some(made)))
         }
         ("POST", Kind::Action(_, status)) => (*status, answer("It was done.", one())),
+        (_, Kind::Socket) => (101, answer("A WebSocket of binary messages; see the guide.", None)),
+        (_, Kind::Lines) => (200, answer("The lines, as they come.", Some(streams::lines()))),
         (_, Kind::File(_)) => {
             let bytes = Out::object([("schema", Out::object([("type", "string".into())]))]);
             let content = Out::object([("application/octet-stream", bytes)]);

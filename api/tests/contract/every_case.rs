@@ -111,6 +111,9 @@ macro_rules! every_case {
                 a_key_without_the_right_does_not_read_values,
                 an_item_is_made_once,
             }
+            restart {
+                the_same_revision_is_deployed_once_more,
+            }
             rollback {
                 an_earlier_revision_comes_back,
                 values_come_back_too,

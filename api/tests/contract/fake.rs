@@ -11,7 +11,7 @@ use api::{
 use async_trait::async_trait;
 use model::{
     Actor, Change, Command, Envelope, KeyVersion, NodeId, OperationId, Revision, Sealed, SecretValue, SecretValueId,
-    State, Submission, Timestamp,
+    ServiceId, State, Submission, Timestamp,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -19,7 +19,9 @@ use zeroize::Zeroizing;
 
 use crate::authority::FakeAuthorities;
 use crate::backup::FakeBackups;
+use crate::exec::FakeExecs;
 use crate::keyring::FakeKeyrings;
+use crate::logs::FakeLogs;
 
 /// What goes wrong, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct FakeControlPlane {
     pub keyrings: FakeKeyrings,
     pub authorities: FakeAuthorities,
     pub backups: FakeBackups,
+    pub execs: FakeExecs,
+    pub logs: FakeLogs,
     state: watch::Sender<State>,
     clock: AtomicU64,
     weather: Mutex<Weather>,
@@ -48,6 +52,8 @@ impl FakeControlPlane {
             keyrings: FakeKeyrings::default(),
             authorities: FakeAuthorities::default(),
             backups: FakeBackups::default(),
+            execs: FakeExecs::default(),
+            logs: FakeLogs::default(),
             state: watch::Sender::new(State::default()),
             clock: AtomicU64::new(1_728_986_400_000_000),
             weather: Mutex::new(Weather::Fine),
@@ -203,6 +209,36 @@ impl ControlPlane for FakeControlPlane {
 
     fn backups(&self) -> Option<&dyn api::Backups> {
         Some(&self.backups)
+    }
+
+    fn explain(&self, _: &State, _: ServiceId) -> Option<api::Explanation> {
+        Some(api::Explanation {
+            version: 2,
+            failed_version: Some(3),
+            wanted: 3,
+            remedies: vec![api::ExplainedRemedy {
+                text: "uncordon node c".to_owned(),
+                command: Some("goblins node uncordon c".to_owned()),
+                places: 3,
+            }],
+            nodes: vec![api::ExplainedNode {
+                id: NodeId(1),
+                fits: false,
+                free_cpu: 500,
+                free_memory: 1 << 30,
+                replicas: 0,
+                why: "is down".to_owned(),
+            }],
+            ..api::Explanation::default()
+        })
+    }
+
+    fn execs(&self) -> Option<&dyn api::Execs> {
+        Some(&self.execs)
+    }
+
+    fn logs(&self) -> Option<&dyn api::Logs> {
+        Some(&self.logs)
     }
 
     fn metrics(&self) -> String {

@@ -21,6 +21,7 @@ mod of_the_api {
     pub mod ids;
     pub mod lists;
     pub mod resources;
+    pub mod restart;
     pub mod rollback;
     pub mod secrets;
     pub mod settings;

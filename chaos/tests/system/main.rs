@@ -16,5 +16,6 @@ mod lab;
 mod main_job;
 mod recover;
 mod secrets;
+mod streams;
 mod tunnels;
 mod upgrade;

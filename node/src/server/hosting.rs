@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent::{
-    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, NetworkConfig, OpenError, Opener,
-    SuperviseConfig, Supervisor, Wanted,
+    Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, LogLimits, Logs, NetworkConfig, OpenError,
+    Opener, SuperviseConfig, Supervisor, Wanted,
 };
 use anyhow::{Context, Result, bail};
 use model::SecretValue;
@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::adapters::{Drains, Reports};
 use crate::feeds;
+use crate::hosts::{Local, Parts};
 use crate::images::{self, Others, Shelf};
 use crate::settings::{Containers, Settings};
 
@@ -88,7 +89,7 @@ pub(super) async fn start(
     settings: &Settings,
     supervisor: Option<Supervisor>,
     cluster: &Cluster,
-    shelf: &Shelf,
+    (shelf, local): (&Shelf, Local),
     proxy: &Arc<ProxyHandle>,
     boot: Uuid,
     tasks: &mut JoinSet<()>,
@@ -103,6 +104,7 @@ pub(super) async fn start(
         (None, None) => bail!("there is no containerd to use; this is a bug"),
     };
     let short = cluster.cluster_id().0.simple().to_string()[..8].to_owned();
+    let logs = Logs::new(host.join("logs"), LogLimits::of_bytes(containers.log_bytes));
     let config = ContainerdConfig {
         socket: socket.clone(),
         namespace: format!("goblins-{short}"),
@@ -111,7 +113,7 @@ pub(super) async fn start(
         cgroup_parent: format!("/goblins-{short}-{}", cluster.node_id()),
         runc_root: supervisor.as_ref().map(Supervisor::runc_root),
         runtime_binary: None,
-        logs: host.join("logs"),
+        logs: logs.clone(),
         files: host.join("files"),
         secrets: PathBuf::from(RUN_DIR).join(format!("secrets-{short}-{}", cluster.node_id())),
         insecure_registries: containers.insecure_registries.clone(),
@@ -124,6 +126,7 @@ pub(super) async fn start(
         .version()
         .await
         .with_context(|| format!("containerd does not answer on {}", socket.display()))?;
+    runtime.end_old_commands().await;
     let network = BridgeNetwork::new(NetworkConfig {
         bridge: containers.bridge.clone(),
         subnet: containers.subnet,
@@ -153,6 +156,10 @@ pub(super) async fn start(
     )
     .await
     .context("cannot prepare this host's container network")?;
+    local.fill(Parts {
+        logs,
+        runtime: Arc::clone(&runtime),
+    });
     shelf.fill(cluster.clone(), Arc::clone(&runtime));
     tasks.spawn(images::collect(cluster.clone(), runtime));
     Ok(Some(Hosting {

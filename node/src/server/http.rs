@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,8 @@ const HEAD: Duration = Duration::from_secs(30);
 const HEAD_BYTES: usize = 64 * 1024;
 /// Connections at a time; who comes then waits for one to end.
 const CONNECTIONS: usize = 8192;
+/// How often a client that says nothing is asked whether it is still there.
+const ALIVE: Duration = Duration::from_secs(15);
 /// When the process has no more descriptors, the kernel has to be asked again after a moment.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -39,6 +42,12 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, stop: Can
         };
         // A connection that is gone already fails at its first read.
         let _ = stream.set_nodelay(true);
+        // A stream may be silent for hours, and its client gone without a word.
+        let alive = TcpKeepalive::new()
+            .with_time(ALIVE)
+            .with_interval(ALIVE)
+            .with_retries(3);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&alive);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone());
         let connection = open.watch(connection.into_owned());
         tokio::spawn(async move {

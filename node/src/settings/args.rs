@@ -54,6 +54,9 @@ pub(crate) struct ServerArgs {
     /// to stop, before it is cut [default: 300]
     #[arg(long, env = "GOBLINS_WEBSOCKET_DRAIN", value_name = "SECONDS")]
     pub(crate) websocket_drain: Option<u32>,
+    /// MiB kept of what each replica prints [default: 50]
+    #[arg(long, env = "GOBLINS_CONTAINER_LOG_MIB", value_name = "N")]
+    pub(crate) container_log_mib: Option<u64>,
     /// On an empty folder: join the cluster of the node that has this peer address
     #[arg(long, env = "GOBLINS_JOIN", value_name = "IP:PORT")]
     pub(crate) join: Option<String>,

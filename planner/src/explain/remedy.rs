@@ -7,8 +7,8 @@ use model::{ByteCount, Deployment, Millicores, Node, NodeId, NodeStatus, State};
 
 use super::text::{cpu, memory};
 use super::{Needs, free};
-use crate::Loads;
-use crate::placement::{self, Obstacle, Placement, place_among};
+use crate::placement::{self, Obstacle, Placement};
+use crate::{Loads, place};
 
 /// A change, and how many of the missing replicas it gives a place to.
 #[derive(Clone, Debug, PartialEq, Eq)]

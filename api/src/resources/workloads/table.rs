@@ -14,7 +14,7 @@ use crate::view::service_status::ServiceStatus;
 const STOP_GRACE_MAX: i64 = 3600;
 
 /// The fields of services in the order shown.
-pub const OF_SERVICES: [Field<View>; 27] = [
+pub const OF_SERVICES: [Field<View>; 29] = [
     Field::read_only("id", Shape::Id, "Its id.", |v| v.service.id.0.into()),
     Field::required(
         "name",
@@ -152,6 +152,18 @@ pub const OF_SERVICES: [Field<View>; 27] = [
         Shape::Reference(Kind::Secret),
         "The secret with the credentials for its image's registry.",
         |v| Out::or_null(v.settings.registry_secret.map(|id| id.0)),
+    ),
+    Field::read_only(
+        "deployment",
+        Shape::Reference(Kind::Deployment),
+        "Its newest deployment.",
+        |v| v.service.deployment.0.into(),
+    ),
+    Field::read_only(
+        "version",
+        Shape::Integer { min: 1, max: i64::MAX },
+        "That deployment's version.",
+        |v| v.service.version.into(),
     ),
     Field::write_only("notes", NOTES, "A note for the deployment this starts."),
 ];
