@@ -22,8 +22,8 @@ use super::user::Ids;
 use super::vault::Vaults;
 use super::{label, user, volumes};
 use crate::image::Unpacked;
+use crate::reason;
 use crate::runtime::{RunRequest, RuntimeError};
-use crate::{logs, reason};
 
 const SHIM: &str = "io.containerd.runc.v2";
 const SPEC_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
