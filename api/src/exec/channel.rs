@@ -29,13 +29,13 @@ struct Size {
 /// What a message of the client says; `None` for one that means nothing.
 pub fn read(message: Bytes) -> Option<ExecInput> {
     let rest = message.slice(1.min(message.len())..);
-    match message.first()? {
-        &STDIN => Some(ExecInput::Stdin(rest)),
-        &RESIZE => {
+    match *message.first()? {
+        STDIN => Some(ExecInput::Stdin(rest)),
+        RESIZE => {
             let Size { width, height } = serde_json::from_slice(&rest).ok()?;
             (width > 0 && height > 0).then_some(ExecInput::Resize(TerminalSize { width, height }))
         }
-        &CLOSE if rest.as_ref() == [STDIN] => Some(ExecInput::EndOfStdin),
+        CLOSE if rest.as_ref() == [STDIN] => Some(ExecInput::EndOfStdin),
         _ => None,
     }
 }

@@ -111,7 +111,7 @@ mod tests {
     fn a_moment_is_named_or_counted_back_to() {
         let now = 1_767_225_600_000_000_000;
         assert_eq!(since("90s", now), Ok(now - 90_000_000_000));
-        assert_eq!(since("1h30m", now), Ok(now - 5400_000_000_000));
+        assert_eq!(since("1h30m", now), Ok(now - 5_400_000_000_000));
         assert_eq!(since("9999d", now), Ok(now - 9999 * 86_400_000_000_000));
         assert_eq!(since("99999999d", now), Ok(0));
         assert_eq!(since("2026-01-01T00:00:00.000000001Z", 0), Ok(now + 1));

@@ -35,18 +35,17 @@ pub(super) enum Waited {
 /// Waits for the end of a deployment of `it`.
 pub(super) async fn wait(client: &Client, it: &Workload, id: &str, limit: Duration, progress: &mut Progress) -> Waited {
     let end = Instant::now() + limit;
-    let mut last = String::from("nothing is known of it yet");
     loop {
-        match look(client, it, id).await {
+        let last = match look(client, it, id).await {
             Ok((deployment, replicas)) => {
                 if let Some(waited) = judge(&deployment) {
                     return waited;
                 }
-                last = summary(&deployment, &replicas);
+                summary(&deployment, &replicas)
             }
             // The node may be starting again, or an election be under way.
-            Err(error) => last = format!("{error:#}"),
-        }
+            Err(error) => format!("{error:#}"),
+        };
         progress.say(&last);
         if Instant::now() + LOOK >= end {
             return Waited::GaveUp(format!("after {} s: {last}. What has begun goes on.", limit.as_secs()));
@@ -94,8 +93,8 @@ fn summary(deployment: &Value, replicas: &[Value]) -> String {
     if !old.is_empty() {
         text.push_str(&format!("; {} of earlier versions", old.len()));
     }
-    let reasons = new.iter().filter_map(|it| it["reason"]["message"].as_str());
-    if let Some(reason) = reasons.last() {
+    let mut reasons = new.iter().filter_map(|it| it["reason"]["message"].as_str());
+    if let Some(reason) = reasons.next_back() {
         text.push_str(&format!(" ({reason})"));
     }
     text
