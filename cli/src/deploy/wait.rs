@@ -90,6 +90,12 @@ fn summary(deployment: &Value, replicas: &[Value]) -> String {
     for (at, count) in states {
         text.push_str(&format!(", {count} {}", STATES[at]));
     }
+    let fetched = |it: &&Value| Some((it["progress"]["done"].as_u64()?, it["progress"]["total"].as_u64()?));
+    let fetched = new.iter().filter_map(fetched);
+    let (done, total) = fetched.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+    if let Some(percent) = (done * 100).checked_div(total) {
+        text.push_str(&format!(", {percent} % of the image fetched"));
+    }
     if !old.is_empty() {
         text.push_str(&format!("; {} of earlier versions", old.len()));
     }
@@ -113,16 +119,18 @@ mod tests {
             |version: u64, state: &str, reason: Value| json!({"version": version, "state": state, "reason": reason});
         let replicas = [
             replica(4, "ready", Value::Null),
-            replica(
-                4,
-                "pulling",
-                json!({"code": "registry_unreachable", "message": "no way"}),
-            ),
+            json!({
+                "version": 4, "state": "pulling", "progress": {"done": 250, "total": 1000},
+                "reason": {"code": "registry_unreachable", "message": "no way"},
+            }),
             replica(3, "ready", Value::Null),
             replica(3, "stopping", Value::Null),
         ];
         let text = summary(&deployment, &replicas);
-        assert_eq!(text, "1 of 3 ready, 1 pulling; 2 of earlier versions (no way)");
+        assert_eq!(
+            text,
+            "1 of 3 ready, 1 pulling, 25 % of the image fetched; 2 of earlier versions (no way)"
+        );
         assert_eq!(summary(&deployment, &[]), "0 of 3 ready");
     }
 

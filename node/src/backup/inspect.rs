@@ -82,6 +82,7 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::AuthorityRotation(_)
         | Resource::ServiceSettings(_)
         | Resource::DeploymentSettings(_)
-        | Resource::ImagePin(_) => "other",
+        | Resource::ImagePin(_)
+        | Resource::Restart(_) => "other",
     }
 }
