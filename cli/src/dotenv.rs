@@ -69,7 +69,10 @@ pub(crate) fn line(key: &str, value: &str) -> Zeroizing<String> {
     if value.chars().all(plain) {
         let _ = writeln!(*line, "{key}={value}");
     } else if !value.contains(['\'', '\n']) {
-        let _ = writeln!(*line, "{key}='{value}'");
+        // Before the closing quote the parser takes a backslash for more than itself: the last of an odd number goes behind it.
+        let backslashes = value.len() - value.trim_end_matches('\\').len();
+        let (quoted, bare) = value.split_at(value.len() - backslashes % 2);
+        let _ = writeln!(*line, "{key}='{quoted}'{bare}{bare}");
     } else {
         let _ = write!(*line, "{key}=\"");
         for c in value.chars() {
@@ -115,6 +118,9 @@ mod tests {
             "a\"b\\c$d`e",
             "l1\nl2",
             "#no",
+            "a\\",
+            "a b`c\\\\",
+            "$ `\\\\\\",
             "$HOME",
             "{}\t|&;",
             "ü",
