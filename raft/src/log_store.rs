@@ -49,6 +49,15 @@ impl RaftLogReader<TypeConfig> for RaftLog {
         entries.iter().map(|bytes| stored::read_entry(bytes)).collect()
     }
 
+    /// For replication. Entries may have been purged since it was decided to send them: openraft would send what is left as
+    /// if it followed what the peer has, and leave a hole in the peer's log. Nothing at all makes it look again, and send a
+    /// snapshot.
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
+        let entries = self.try_get_log_entries(start..end).await?;
+        let follows = entries.first().is_some_and(|it| it.log_id.index == start);
+        Ok(if follows { entries } else { Vec::new() })
+    }
+
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
         let vote = self.store.vote().map(|bytes| stored::read_vote(&bytes)).transpose()?;
         // What a leader sent to others before it had it on its own disk is gone with its process. If it went on in its

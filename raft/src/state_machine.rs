@@ -9,12 +9,12 @@ use futures::StreamExt;
 use model::{Change, Envelope, Revision, State, Timestamp, entry_changes};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
-use storage::{Meta, Snapshots};
+use storage::{Meta, Snapshots, StorageError};
 
 pub(crate) use self::snapshot::{SnapshotBuilder, SnapshotData};
 use crate::blocking;
 use crate::cluster::Hold;
-use crate::ground::StateDisk;
+use crate::ground::{LogDisk, StateDisk};
 use crate::log_store::io_error;
 use crate::publish::Published;
 use crate::stored;
@@ -69,6 +69,20 @@ impl StateMachine {
             now: self.state.now(),
             consensus: stored::applied(self.applied.as_ref(), &self.membership),
         }
+    }
+
+    /// After a crash the state can be ahead of this node's own log, since a node applies what enough others have on their
+    /// disks. openraft goes on behind the state then, and takes for granted that all before is in a snapshot.
+    pub(crate) fn cover_gap(&self, log: &dyn LogDisk) -> Result<(), StorageError> {
+        let bounds = log.bounds()?;
+        let last = bounds.last.or(bounds.purged).map(|(index, _)| index);
+        let applied = self.applied.map(|it| it.index);
+        let covered = self.snapshots.newest().map(|it| it.header.meta.revision.0);
+        if applied > last && applied > covered {
+            self.store.flush()?;
+            self.snapshots.build(&self.state, &self.meta())?;
+        }
+        Ok(())
     }
 
     /// Applies one entry to the state in memory.

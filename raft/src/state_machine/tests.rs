@@ -1,8 +1,10 @@
 //! openraft's own suite on the real stores.
 
 use model::ClusterId;
-use openraft::StorageError;
+use openraft::RaftLogReader as _;
+use openraft::impls::leader_id_std::LeaderId;
 use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::vote::RaftLeaderId as _;
 use storage::{DataDir, Folder, Identity, KeyBundle, Stores};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::log_store::RaftLog;
+use crate::types::Entry;
 
 struct OnDisk;
 
@@ -27,7 +30,7 @@ fn stores(dir: &TempDir) -> Stores {
 }
 
 impl StoreBuilder<TypeConfig, RaftLog, StateMachine, TempDir> for OnDisk {
-    async fn build(&self) -> Result<(TempDir, RaftLog, StateMachine), StorageError<TypeConfig>> {
+    async fn build(&self) -> Result<(TempDir, RaftLog, StateMachine), openraft::StorageError<TypeConfig>> {
         let temp = tempfile::tempdir().expect("a folder for the test");
         let stores = stores(&temp);
         let (hold, _) = mpsc::channel(1);
@@ -45,4 +48,53 @@ fn the_stores_pass_the_suite_of_openraft() {
         .build();
     let tested = runtime.expect("threads").block_on(Suite::test_all(OnDisk));
     tested.expect("the suite passes");
+}
+
+/// An entry without a command.
+fn blank(index: u64) -> Entry {
+    let leader = LeaderId::new(3, 1);
+    Entry {
+        log_id: LogId::new(leader.to_committed(), index),
+        payload: EntryPayload::Blank,
+    }
+}
+
+/// Found by the simulation: a purge between the decision to send entries and their reading.
+#[tokio::test]
+async fn entries_behind_a_gap_are_not_sent() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let log = Arc::new(stores(&temp).log);
+    let entries = (1..=9).map(|index| (index, stored::entry(&blank(index)))).collect();
+    log.append(entries, Box::new(|_| {}));
+    log.purge(5, stored::log_id(&blank(5).log_id));
+    let (hold, _) = mpsc::channel(1);
+    let mut log = RaftLog::new(1, log, hold);
+    let sent = log.limited_get_log_entries(4, 8).await.expect("readable");
+    assert!(
+        sent.is_empty(),
+        "the peer has nothing behind entry 3 to put entry 6 after"
+    );
+    let sent = log.limited_get_log_entries(6, 8).await.expect("readable");
+    assert_eq!(sent.len(), 2);
+}
+
+/// Found by the simulation: openraft takes it for granted that what the log lacks is in a snapshot.
+#[tokio::test]
+async fn a_state_that_is_ahead_of_the_log_after_a_crash_is_covered_by_a_snapshot() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let stores = stores(&temp);
+    let (hold, _) = mpsc::channel(1);
+    let machine = StateMachine::load(Arc::new(stores.state), Arc::new(stores.snapshots), 8, hold);
+    let (mut machine, _) = machine.expect("the state is empty");
+    machine.cover_gap(&stores.log).expect("nothing to do");
+    assert!(machine.snapshots.newest().is_none());
+    for index in 1..=3 {
+        let entry = blank(index);
+        machine.step(entry.log_id, entry.payload).expect("it is applied");
+    }
+    let first = (1..=2).map(|index| (index, stored::entry(&blank(index)))).collect();
+    stores.log.append(first, Box::new(|_| {}));
+    machine.cover_gap(&stores.log).expect("there is room");
+    let covered = machine.snapshots.newest().map(|it| it.header.meta.revision);
+    assert_eq!(covered, Some(Revision(3)));
 }

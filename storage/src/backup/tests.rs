@@ -92,7 +92,7 @@ fn the_format_is_the_one_that_is_described() {
     let state = state(1);
     let bytes = bytes(&state, Some("a keyring\n"));
     let header = "{\"format\":1,\"cluster\":\"00000000-0000-0000-0000-000000000007\",\"index\":42,\"term\":3,\
-                  \"created_at\":430,\"program\":\"0.1.0\",\"keys\":[1,2,3],\"objects\":5}";
+                  \"created_at\":430,\"program\":\"0.1.0\",\"keys\":[2,3],\"objects\":5}";
     let mut begin = b"GOBBACK\n".to_vec();
     for part in [header, "a keyring\n"] {
         begin.extend(u32::try_from(part.len()).expect("short").to_be_bytes());

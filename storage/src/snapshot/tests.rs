@@ -64,7 +64,7 @@ fn the_format_is_the_one_that_is_described() {
                   fba401\
                   0109\
                   00";
-    let covered = format!("{}0000001a{header}00000000", hex::encode(b"GOBSNAP\x01"));
+    let covered = format!("{}00000019{header}00000000", hex::encode(b"GOBSNAP\x01"));
     let covered = hex::decode(covered).expect("hex digits");
     let checksum = ring::digest::digest(&ring::digest::SHA256, &covered);
     assert_eq!(hex::encode(&bytes), hex::encode([&covered, checksum.as_ref()].concat()));

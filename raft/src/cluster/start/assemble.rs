@@ -61,6 +61,7 @@ pub(super) async fn assemble(
     let buffer = config.timing.watch_buffer;
     let machine = StateMachine::load(stores.state, snapshots.clone(), buffer, hold.clone());
     let (machine, published) = machine.map_err(|it| setup(error::chain(&it)))?;
+    machine.cover_gap(&*stores.log).map_err(store_error(&config.data_dir))?;
     let links = Links::new(identity.cluster, identity.node, tls.clone()).in_epoch(dir.epoch());
     let links = links.over(ground.wires.clone());
     let settings = Arc::new(settings(config)?);
