@@ -50,7 +50,7 @@ async fn versions(it: &Fixture, service: &str, count: usize) -> BTreeSet<String>
         let mut seen = BTreeMap::new();
         for _ in 0..count * 20 {
             let deadline = Duration::from_secs(5);
-            let asked = proxy.send(Method::GET, "/", &[("Host", HOSTNAME)], None, deadline);
+            let asked = proxy.send(Method::GET, "/hello", &[("Host", HOSTNAME)], None, deadline);
             if let Ok(answer) = asked.await
                 && answer.status.is_success()
             {
@@ -190,7 +190,9 @@ async fn without_a_registry_a_lost_host_is_replaced_from_another_one() {
         "{why}"
     );
     assert_eq!(failed["image_digest"], Value::Null);
-    it.wait_ready(1, &service, 3).await;
+    let runs = |shown: &Value| shown["replicas_running"] == 3;
+    it.wait_service(1, &service, "the last good version runs on", runs)
+        .await;
     let helped = (1..=4).filter(|host| {
         let log = std::fs::read_to_string(it.cluster.log(*host)).unwrap_or_default();
         log.contains("another node has it")
