@@ -6,7 +6,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use model::{ByteCount, Deployment, Millicores, Node, NodeId, Phase, ReplicaId, ServiceId, State, Timestamp};
+use model::{ByteCount, Deployment, Millicores, Node, NodeId, Phase, Replica, ReplicaId, ServiceId, State, Timestamp};
 
 pub use self::remedy::{Change, Remedy};
 use crate::placement::{self, Obstacle, Placement};
@@ -89,10 +89,11 @@ pub fn explain(state: &State, id: ServiceId, now: Timestamp) -> Option<Explanati
     let remedies = if missing == 0 {
         Vec::new()
     } else {
-        remedy::remedies(state, &loads, &peers, target, missing)
+        remedy::remedies(state, &loads, &situation)
     };
     let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
     let resources = target.spec.container.resources;
+    let answers = |it: &&Replica| it.is_serving() && state.node(it.node).is_some_and(Node::is_up);
     let mut replicas: Vec<_> = state
         .replicas_of(id)
         .map(|it| Placed {
@@ -108,7 +109,7 @@ pub fn explain(state: &State, id: ServiceId, now: Timestamp) -> Option<Explanati
         version: target.version,
         failed: (situation.newest.id != target.id).then_some(situation.newest.version),
         wanted: count(situation.wanted()),
-        ready: count(situation.ready()),
+        ready: count(state.replicas_of(id).filter(answers).count()),
         missing: count(missing),
         needs: Needs {
             cpu: resources.cpu_reservation,

@@ -299,8 +299,8 @@ async fn drain(pumps: &mut JoinSet<()>, moved: &AtomicU64) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_a_shell_would_answer_is_told_of_a_program_that_does_not_start() {
+    #[tokio::test]
+    async fn what_a_shell_would_answer_is_told_of_a_program_that_does_not_start() {
         let api = Api::new(Path::new("/none"), "test").unwrap();
         let runc = "OCI runtime exec failed: exec failed: unable to start container process: ";
         for (said, expected, part) in [

@@ -162,7 +162,7 @@ async fn a_service_becomes_ready_and_says_why_when_it_does_not() {
         json!([{
             "id": one.id.to_string(), "node": {"id": 1, "name": "one"}, "version": 1, "state": "failed",
             "reason": {"code": "image_not_found", "message": "there is no such image"}, "address": "10.88.0.5:80",
-            "restarts": 2, "created_at": "2024-10-15T10:00:00Z", "progress": null
+            "restarts": 2, "created_at": "2024-10-15T10:00:00Z", "changed_at": "2024-10-15T10:00:00Z", "progress": null
         }])
     );
 

@@ -41,7 +41,7 @@ pub fn entry_changes(
         Ok(decision) => (decision.changes, Ok(decision.outcome)),
         Err(rejection) => (Vec::new(), Err(rejection)),
     };
-    changes.extend(events::of(&cx, &changes));
+    changes.extend(events::of(&cx, &changes, result.is_ok()));
     changes.extend(charged);
     // The cluster's own commands are guarded by what they were made from; recording them would only cost memory.
     if matches!(asked.actor, Actor::Account(_)) {

@@ -13,12 +13,12 @@ const KEPT: usize = 10_000;
 /// How many old events one entry sweeps out of each class at most, besides those it makes room for.
 const SWEEP: usize = 4;
 
-/// The events of the changes of one accepted command, and the end of events that are too many.
-pub(super) fn of(cx: &Context<'_>, changes: &[Change]) -> Vec<Change> {
+/// The events of the changes of one command, and of itself if it was accepted, and the end of events that are too many.
+pub(super) fn of(cx: &Context<'_>, changes: &[Change], is_accepted: bool) -> Vec<Change> {
     let told: Vec<Told> = changes
         .iter()
         .filter_map(|change| told(cx, change))
-        .chain(noted(cx))
+        .chain(noted(cx).filter(|_| is_accepted))
         .collect();
     if told.is_empty() {
         return Vec::new();

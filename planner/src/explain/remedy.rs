@@ -6,8 +6,9 @@ use std::fmt;
 use model::{ByteCount, Deployment, Millicores, Node, NodeId, NodeStatus, State};
 
 use super::text::{cpu, memory};
-use super::{Needs, free};
+use super::{Needs, counted, free};
 use crate::placement::{self, Obstacle, Placement};
+use crate::rollout::Situation;
 use crate::{Loads, place};
 
 /// A change, and how many of the missing replicas it gives a place to.
@@ -41,14 +42,10 @@ pub enum Change {
     AddNode(Needs),
 }
 
-pub(super) fn remedies(
-    state: &State,
-    loads: &Loads,
-    peers: &BTreeMap<NodeId, u32>,
-    target: &Deployment,
-    missing: usize,
-) -> Vec<Remedy> {
-    let now = placed(state, loads, peers, target, missing);
+pub(super) fn remedies(state: &State, loads: &Loads, situation: &Situation<'_>) -> Vec<Remedy> {
+    let target = situation.target;
+    let (missing, peers) = (missing(situation), peers(situation));
+    let now = placed(state, loads, &peers, target, missing);
     if now > 0 {
         return vec![Remedy {
             change: Change::Wait,
@@ -61,7 +58,7 @@ pub(super) fn remedies(
         let (mut changed, mut loads) = (state.clone(), loads.clone());
         changed.apply(state.revision(), state.now(), &changes);
         loads.follow(state, &changed, &changes);
-        let places = placed(&changed, &loads, peers, target, missing);
+        let places = helped(&changed, &loads, target, missing);
         if places > 0 {
             found.push(Remedy { change, places });
         }
@@ -72,7 +69,7 @@ pub(super) fn remedies(
         let mut smaller = target.clone();
         smaller.spec.container.resources.cpu_reservation = needs.cpu;
         smaller.spec.container.resources.memory_reservation = needs.memory;
-        let places = placed(state, loads, peers, &smaller, missing);
+        let places = placed(state, loads, &peers, &smaller, missing);
         if places > 0 {
             let change = Change::Reserve { needs, node };
             found.push(Remedy { change, places });
@@ -88,6 +85,24 @@ pub(super) fn remedies(
         places: 1,
     });
     found
+}
+
+fn missing(situation: &Situation<'_>) -> usize {
+    situation.wanted().saturating_sub(situation.current.len())
+}
+
+fn peers(situation: &Situation<'_>) -> BTreeMap<NodeId, u32> {
+    counted(situation.current.iter().map(|it| it.node))
+}
+
+/// How many of the replicas that were missing have a place in this state: those that may stay where they are, too.
+fn helped(state: &State, loads: &Loads, target: &Deployment, before: usize) -> u32 {
+    let Some(situation) = Situation::read(state, target.service) else {
+        return 0;
+    };
+    let now = missing(&situation);
+    let stay = u32::try_from(before.saturating_sub(now)).unwrap_or(u32::MAX);
+    stay + placed(state, loads, &peers(&situation), target, now)
 }
 
 /// How many of the missing replicas find a place.

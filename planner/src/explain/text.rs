@@ -97,10 +97,10 @@ fn others_of(peers: u32) -> String {
 fn share(node: &Node, loads: &Loads) -> String {
     let free = free(node, loads);
     format!(
-        "{} of {} memory and {} of {} CPU free",
+        "{} of {} memory and {} of {} are free",
         memory(free.memory),
         memory(node.capacity.memory),
-        cpu(free.cpu),
+        number(free.cpu),
         cpu(node.capacity.cpu)
     )
 }
@@ -131,7 +131,7 @@ pub(super) fn of_node(
         ),
         Obstacle::Cpu => format!(
             "has too little CPU free: {} of {} are, and a replica reserves {}",
-            cpu(free.cpu),
+            number(free.cpu),
             cpu(node.capacity.cpu),
             cpu(needs.cpu_reservation)
         ),
@@ -152,9 +152,12 @@ pub(super) fn memory(amount: ByteCount) -> String {
 
 /// Such as `0.5 cores`.
 pub(super) fn cpu(amount: Millicores) -> String {
-    let (whole, part) = (amount.0 / 1000, amount.0 % 1000);
-    let text = format!("{whole}.{part:03}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
+    let text = number(amount);
     let s = if text == "1" { "" } else { "s" };
     format!("{text} core{s}")
+}
+
+fn number(amount: Millicores) -> String {
+    let text = format!("{}.{:03}", amount.0 / 1000, amount.0 % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
