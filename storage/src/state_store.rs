@@ -175,11 +175,19 @@ impl Generation {
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_keep_log_file_num(3);
         options.set_max_background_jobs(2);
-        let db = DB::open(&options, &path).map_err(|source| StorageError::Database {
-            path: path.clone(),
-            source,
-        })?;
-        let this = Self { number, path, db };
+        let of = |db: Result<DB, rocksdb::Error>| {
+            let path = path.clone();
+            match db {
+                Ok(db) => Ok(Self { number, path, db }),
+                Err(source) => Err(StorageError::Database { path, source }),
+            }
+        };
+        if !is_new {
+            // Opening a database tidies up, and removes what a damaged list of its files no longer names: what is not
+            // as it should be is found out by a look that touches nothing.
+            of(DB::open_for_read_only(&options, &path, false))?.check_owner(owner, false)?;
+        }
+        let this = of(DB::open(&options, &path))?;
         this.check_owner(owner, is_new)?;
         Ok(this)
     }

@@ -48,7 +48,9 @@ async fn pass(near: TcpStream, target: SocketAddr, carried: Arc<AtomicU64>) {
             break;
         }
     }
-    back.abort();
+    // What was carried arrives; then the other end closes, and so is this one.
+    let _ = far_out.shutdown().await;
+    let _ = back.await;
 }
 
 /// Values that do not compress, and are not alike.
