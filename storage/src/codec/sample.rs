@@ -27,7 +27,7 @@ pub(super) fn sample<T: DeserializeOwned>(chosen: &BTreeMap<&'static str, u32>) 
 struct Source<'a> {
     chosen: &'a BTreeMap<&'static str, u32>,
     met: RefCell<Enums>,
-    count: Cell<u8>,
+    count: Cell<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ struct Sampler<'a>(&'a Source<'a>);
 
 impl Sampler<'_> {
     /// Fits into every integer; large values begin again.
-    fn next(self) -> u8 {
+    fn next(self) -> u64 {
         self.0.count.set(self.0.count.get() % 120 + 1);
         self.0.count.get()
     }
