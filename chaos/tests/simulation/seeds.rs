@@ -17,6 +17,9 @@ const BUG: &str = "SIM_BUG";
 /// How many are run by `make test`.
 const USUAL: u64 = 500;
 
+/// How often something panicked in this process.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
 /// One run, as its process tells it.
 #[derive(Clone, Debug)]
 struct Line {
@@ -98,9 +101,18 @@ fn one_seed() {
             .with_env_filter(EnvFilter::from_default_env())
             .init();
     }
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        usual(panic);
+    }));
     let thread = std::thread::Builder::new().stack_size(16 << 20);
     let run = thread.spawn(move || run::run(seed, bug)).expect("a thread");
-    let report = run.join().expect("the run ends");
+    let mut report = run.join().expect("the run ends");
+    // In a task of a node a panic ends nothing else by itself.
+    if PANICS.load(Ordering::Relaxed) > 0 {
+        report.violations.push("a node panicked".to_owned());
+    }
     println!("result {report}");
     for violation in &report.violations {
         println!("violation: {violation}");
@@ -156,11 +168,11 @@ fn a_seed_is_always_the_same_run() {
 }
 
 fn is_found(bug: Bug, by: &str) {
-    let lines = many(1..200, bug, |line| !line.is_good);
-    let found = lines.iter().find(|it| !it.is_good);
+    let finds = |line: &Line| !line.is_good && line.text.contains(by);
+    let lines = many(1..200, bug, finds);
+    let found = lines.iter().find(|it| finds(it));
     let found = found.unwrap_or_else(|| panic!("{} was not found by any seed", bug.name()));
     println!("{} is found by seed {}", bug.name(), found.seed);
-    assert!(found.text.contains(by), "{}", found.text);
 }
 
 #[test]
