@@ -19,6 +19,7 @@ mod error;
 mod forward;
 #[doc(hidden)]
 pub mod fuzz;
+mod gaps;
 mod ground;
 mod heartbeat;
 mod identity;

@@ -13,6 +13,7 @@ use storage::StorageError;
 use tokio::sync::oneshot;
 
 use crate::cluster::Hold;
+use crate::gaps::Gaps;
 use crate::ground::LogDisk;
 use crate::stored;
 use crate::types::{Entry, LogId, TypeConfig, Vote};
@@ -23,6 +24,7 @@ pub(crate) struct RaftLog {
     store: Arc<dyn LogDisk>,
     /// Whose log it is.
     node: u64,
+    gaps: Gaps,
     /// Whether a vote was cast since this node started.
     voted: Arc<AtomicBool>,
     #[expect(dead_code, reason = "its drop tells")]
@@ -34,9 +36,15 @@ impl RaftLog {
         Self {
             store,
             node,
+            gaps: Gaps::default(),
             voted: Arc::default(),
             hold,
         }
+    }
+
+    /// Tells the connections to peers of entries that were purged too early.
+    pub(crate) fn telling(self, gaps: Gaps) -> Self {
+        Self { gaps, ..self }
     }
 }
 
@@ -49,13 +57,16 @@ impl RaftLogReader<TypeConfig> for RaftLog {
         entries.iter().map(|bytes| stored::read_entry(bytes)).collect()
     }
 
-    /// For replication. Entries may have been purged since it was decided to send them: openraft would send what is left as
-    /// if it followed what the peer has, and leave a hole in the peer's log. Nothing at all makes it look again, and send a
-    /// snapshot.
+    /// For replication. Entries may have been purged since it was decided to send them: what is left would leave a hole in
+    /// the log of the peer, so nothing is handed out, and the stream to the peer ends (see [`Gaps`]).
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
         let entries = self.try_get_log_entries(start..end).await?;
         let follows = entries.first().is_some_and(|it| it.log_id.index == start);
-        Ok(if follows { entries } else { Vec::new() })
+        if !follows {
+            self.gaps.note();
+            return Ok(Vec::new());
+        }
+        Ok(entries)
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {

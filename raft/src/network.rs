@@ -212,6 +212,8 @@ impl RaftNetworkV2<TypeConfig> for Network {
         Box::pin(async move {
             // openraft waits after errors where it makes the first request. It must be asked for before a connection is, or
             // a peer that refuses connections would be tried again without a pause, and the errors would fill its core.
+            let gaps = self.links.gaps();
+            let gaps = (gaps.count(), gaps);
             let mut input = input;
             let Some(first) = input.next().await else {
                 let nothing: BoxStream<'s, _> = Box::pin(futures::stream::empty());
@@ -231,7 +233,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 .call(RPCTypes::AppendEntries, limit, client.append(requests))
                 .await?;
             let timeout = self.timed_out(RPCTypes::AppendEntries, limit);
-            let answers: BoxStream<'s, _> = Box::pin(replies(stream, sent, self.link(), limit, timeout));
+            let answers: BoxStream<'s, _> = Box::pin(replies(stream, sent, self.link(), (limit, timeout), gaps));
             Ok(answers)
         })
     }

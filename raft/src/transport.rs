@@ -19,6 +19,7 @@ pub(crate) use self::complaints::Complaints;
 pub(crate) use self::dial::Whom;
 use self::epoch::Verdict;
 pub(crate) use self::incoming::{PeerInfo, accept, queue};
+use crate::gaps::Gaps;
 use crate::ground::{self, Wires};
 use crate::proto::Route;
 use crate::server::Caller;
@@ -95,6 +96,8 @@ pub(crate) struct Links {
     complaints: Arc<Complaints>,
     /// Cancelled once this node has learnt that it is no longer a member.
     removed: CancellationToken,
+    /// Of entries for peers.
+    gaps: Gaps,
     /// The newest epoch that it has learnt of.
     newest: Arc<AtomicU64>,
     links: Arc<Mutex<HashMap<(u64, Purpose), Link>>>,
@@ -113,6 +116,7 @@ impl Links {
             epoch: 0,
             complaints: Arc::default(),
             removed: CancellationToken::new(),
+            gaps: Gaps::default(),
             newest: Arc::default(),
             links: Arc::default(),
             book: Arc::default(),
@@ -122,6 +126,11 @@ impl Links {
     /// In this epoch of the cluster.
     pub(crate) fn in_epoch(self, epoch: u64) -> Self {
         Self { epoch, ..self }
+    }
+
+    /// What streams to peers have to end for.
+    pub(crate) fn gaps(&self) -> Gaps {
+        self.gaps.clone()
     }
 
     /// Over another network than this host's.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::Stream;
+use openraft::errors::{NetworkError, RPCError};
 use tonic::Streaming;
 
 use super::{RpcError, broken, failed};
+use crate::gaps::Gaps;
 use crate::proto;
 use crate::transport::Link;
 use crate::types::AppendResult;
@@ -42,6 +44,8 @@ struct Replies {
     limit: Duration,
     /// Given out when an answer is overdue; the stream ends with the first error.
     timeout: Option<RpcError>,
+    /// How many there were when the stream began.
+    gaps: (u64, Gaps),
 }
 
 /// Answers until the first error. A stream without requests may be silent for as long as it likes.
@@ -49,8 +53,8 @@ pub(super) fn replies(
     stream: Streaming<proto::AppendReply>,
     sent: Outstanding,
     link: Link,
-    limit: Duration,
-    timeout: RpcError,
+    (limit, timeout): (Duration, RpcError),
+    gaps: (u64, Gaps),
 ) -> impl Stream<Item = Result<AppendResult, RpcError>> + Send {
     let replies = Replies {
         stream,
@@ -58,6 +62,7 @@ pub(super) fn replies(
         link,
         limit,
         timeout: Some(timeout),
+        gaps,
     };
     futures::stream::unfold(replies, |mut it| async move {
         let next = it.next().await?;
@@ -79,6 +84,9 @@ impl Replies {
                 // Nothing was due, or what was due has been answered meanwhile.
                 Err(_) => continue,
                 Ok(Ok(None)) => return None,
+                Ok(Ok(Some(_))) if self.gaps.1.count() != self.gaps.0 => Err(RPCError::Network(
+                    NetworkError::from_string("entries were purged before they were read: this is to begin anew"),
+                )),
                 Ok(Ok(Some(reply))) => {
                     self.sent.answered();
                     reply.try_into().map_err(|error: proto::Malformed| broken(&error))

@@ -1,7 +1,7 @@
 //! Makes a value of any stored type out of nothing, by asking serde what the type is made of.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::value::Error;
 use serde::de::{
@@ -18,6 +18,7 @@ pub(super) fn sample<T: DeserializeOwned>(chosen: &BTreeMap<&'static str, u32>) 
     let source = Source {
         chosen,
         met: RefCell::default(),
+        inside: RefCell::default(),
         count: Cell::new(0),
     };
     let value = T::deserialize(Sampler(&source))?;
@@ -27,6 +28,8 @@ pub(super) fn sample<T: DeserializeOwned>(chosen: &BTreeMap<&'static str, u32>) 
 struct Source<'a> {
     chosen: &'a BTreeMap<&'static str, u32>,
     met: RefCell<Enums>,
+    /// Those that are being made.
+    inside: RefCell<BTreeSet<&'static str>>,
     count: Cell<u64>,
 }
 
@@ -166,10 +169,17 @@ impl<'de> Deserializer<'de> for Sampler<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         self.0.met.borrow_mut().insert(name, variants);
-        visitor.visit_enum(Variant {
+        // Inside itself an enumeration has its first variant, or there would be no end.
+        let is_inside = !self.0.inside.borrow_mut().insert(name);
+        let chosen = self.0.chosen.get(name).filter(|_| !is_inside);
+        let value = visitor.visit_enum(Variant {
             sampler: self,
-            index: self.0.chosen.get(name).copied().unwrap_or(0),
-        })
+            index: chosen.copied().unwrap_or(0),
+        });
+        if !is_inside {
+            self.0.inside.borrow_mut().remove(name);
+        }
+        value
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn assemble(
     let links = Links::new(identity.cluster, identity.node, tls.clone()).in_epoch(dir.epoch());
     let links = links.over(ground.wires.clone());
     let settings = Arc::new(settings(config)?);
-    let log = RaftLog::new(identity.node.0, stores.log, hold);
+    let log = RaftLog::new(identity.node.0, stores.log, hold).telling(links.gaps());
     let raft = Raft::build(identity.node.0, settings, NetworkFactory(links.clone()), log, machine).await;
     let raft = raft.map_err(|it| setup(error::chain(&it)))?;
 
