@@ -180,7 +180,8 @@ impl Round<'_> {
             // Nobody waits long for what a container that is not well still has open.
             let tunnels = match it.health {
                 Health::Failed(_) => limit,
-                _ => self.limits.drain_tunnels.max(limit),
+                // What the host says holds, shorter than that of requests or not; a service may say more.
+                _ => self.limits.drain_tunnels.max(it.drain.unwrap_or_default()),
             };
             return self.step(Step::Drain {
                 replica: id,

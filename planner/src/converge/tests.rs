@@ -268,6 +268,35 @@ fn images_to_stand_by_with_are_fetched_one_at_a_time_and_last() {
     assert!(cautious.steps.is_empty());
 }
 
+/// How long connections that changed their protocol have, on a host that says 15 s.
+fn tunnels_have(drain: Option<Duration>) -> Option<Duration> {
+    let view = NodeView {
+        assignments: vec![assignment(1, Intent::Stop, Phase::Ready)],
+        ..NodeView::default()
+    };
+    let it = Instance { drain, ..running() };
+    let observed = Observed {
+        instances: [(replica(1), it)].into(),
+        ..Observed::default()
+    };
+    let limits = Limits {
+        drain_tunnels: Duration::from_secs(15),
+        ..Limits::default()
+    };
+    match converge(&view, &observed, true, at(100.0), &limits).steps[..] {
+        [Step::Drain { tunnels, .. }] => Some(tunnels),
+        _ => None,
+    }
+}
+
+#[test]
+fn tunnels_have_what_the_host_says_or_the_service_where_that_is_longer() {
+    let seconds = |it| Some(Duration::from_secs(it));
+    assert_eq!(tunnels_have(None), seconds(15));
+    assert_eq!(tunnels_have(seconds(4)), seconds(15));
+    assert_eq!(tunnels_have(seconds(600)), seconds(600));
+}
+
 #[test]
 fn a_stop_goes_step_by_step() {
     let stop = [(1, Intent::Stop, Phase::Ready)];
