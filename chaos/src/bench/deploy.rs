@@ -112,12 +112,13 @@ async fn failures(requests: usize) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// The service of the stage is stopped first: it would be in the way.
+/// The service of the stage is made small first: it would be in the way.
 async fn own_times(stage: &Stage, rounds: usize) -> Result<Times, BenchError> {
     let image = stage.shown(1).await?["image"].clone();
     let api = stage.api(1)?;
-    stage.patch(1, &json!({"replicas_target": 1})).await?;
-    stage.wait_ready(1, 1).await?;
+    stage.patch(1, &json!({"replicas_target": stage.hosts().len()})).await?;
+    stage.wait_ready(1, stage.hosts().len()).await?;
+    let all = connect(stage).await?;
     let mut times = Times::new();
     for (replicas, services) in SIZES {
         let (mut starts, mut stops) = (Vec::new(), Vec::new());
@@ -155,17 +156,17 @@ async fn own_times(stage: &Stage, rounds: usize) -> Result<Times, BenchError> {
                     .await
                     .map_err(StageError::from)?;
             }
-            // One is the stage's own.
+            // Those of the stage's own service stay, one a host.
             stage
-                .wait("all replicas are gone", async || {
-                    let nodes = api.get("/api/nodes/").await.map_err(|error| error.to_string())?;
-                    let nodes = nodes["results"].as_array().cloned().unwrap_or_default();
-                    let held = nodes.iter().filter_map(|it| it["allocated"]["replicas"].as_u64());
-                    let held: u64 = held.sum();
-                    if held == 1 {
+                .wait("all containers are gone", async || {
+                    let mut there = 0;
+                    for raw in &all {
+                        there += raw.count().await.map_err(|error| error.to_string())?;
+                    }
+                    if there == all.len() {
                         Ok(())
                     } else {
-                        Err(format!("{held} replicas"))
+                        Err(format!("{there} containers"))
                     }
                 })
                 .await?;
@@ -177,17 +178,20 @@ async fn own_times(stage: &Stage, rounds: usize) -> Result<Times, BenchError> {
     Ok(times)
 }
 
-/// The daemons are stopped meanwhile; their containerds go on.
-async fn raw_times(stage: &Stage, rounds: usize) -> Result<Times, BenchError> {
-    // Each host gets a container to take as an example.
-    stage.patch(1, &json!({"replicas_target": 3})).await?;
-    stage.wait_ready(1, 3).await?;
-    block_in_place(|| stage.hosts().into_iter().try_for_each(|host| stage.cluster.stop(host)))?;
+/// The containerd of each host, which has a container of ours to take as an example.
+async fn connect(stage: &Stage) -> Result<Vec<Arc<Raw>>, BenchError> {
     let mut all = Vec::new();
     for host in stage.hosts() {
         let socket = stage.lab.disk(host).join("data/host/containerd/containerd.sock");
         all.push(Arc::new(Raw::connect(&socket).await?));
     }
+    Ok(all)
+}
+
+/// The daemons are stopped meanwhile; their containerds go on.
+async fn raw_times(stage: &Stage, rounds: usize) -> Result<Times, BenchError> {
+    block_in_place(|| stage.hosts().into_iter().try_for_each(|host| stage.cluster.stop(host)))?;
+    let all = connect(stage).await?;
     let mut times = Times::new();
     for (replicas, _) in SIZES {
         let (mut starts, mut stops) = (Vec::new(), Vec::new());

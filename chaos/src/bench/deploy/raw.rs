@@ -139,6 +139,14 @@ impl Raw {
         Err(RawError::NoExample(self.socket.clone()))
     }
 
+    /// How many containers there are, ours and those made like them.
+    pub(super) async fn count(&self) -> Result<usize, RawError> {
+        let list = self.request(ListContainersRequest { filters: Vec::new() });
+        let found = ContainersClient::new(self.channel.clone()).list(list).await;
+        let found = found.map_err(|it| self.refused("list containers", it))?;
+        Ok(found.into_inner().containers.len())
+    }
+
     /// The example's description with a cgroup and a network namespace of its own.
     fn spec(&self, id: &str) -> Vec<u8> {
         let mut spec = self.spec.clone();
