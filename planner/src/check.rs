@@ -235,7 +235,9 @@ fn runs(state: &State, replica: &Replica, deployment: &Deployment) -> bool {
             },
         )
     };
-    replica.deployment == deployment.id || state.deployment(replica.deployment).map(what) == Some(what(deployment))
+    let is_known = state.image_pin(deployment.id).is_some() || !state.pins_images() || replica.is_serving();
+    replica.deployment == deployment.id
+        || is_known && state.deployment(replica.deployment).map(what) == Some(what(deployment))
 }
 
 #[cfg(test)]

@@ -317,8 +317,11 @@ fn runs_spec_of(state: &State, replica: &Replica, target: &Deployment) -> bool {
         ..it.clone()
     };
     let bytes = |it: &Deployment| state.image_pin(it.id).map(|pin| pin.digest.as_str());
+    // What could not even be looked up is tried anew by the next rollout, perhaps with other credentials.
+    let is_known = bytes(target).is_some() || !state.pins_images() || replica.is_serving();
     replica.deployment == target.id
-        || !is_restarted_since(state, replica, target)
+        || is_known
+            && !is_restarted_since(state, replica, target)
             && state.deployment(replica.deployment).is_some_and(|it| {
                 one(&it.spec) == one(&target.spec)
                     && bytes(it) == bytes(target)
