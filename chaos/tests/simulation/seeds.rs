@@ -9,13 +9,13 @@ use tracing_subscriber::EnvFilter;
 use crate::bug::Bug;
 use crate::run;
 
-/// Which seeds: `500`, or `7..20`.
+/// Which seeds: `200`, or `7..20`.
 const SEEDS: &str = "SEEDS";
 /// Tells a child process what to run.
 const SEED: &str = "SIM_SEED";
 const BUG: &str = "SIM_BUG";
 /// How many are run by `make test`.
-const USUAL: u64 = 500;
+const USUAL: u64 = 200;
 
 /// How often something panicked in this process.
 static PANICS: AtomicU64 = AtomicU64::new(0);
@@ -121,7 +121,6 @@ fn one_seed() {
 }
 
 #[test]
-#[ignore = "many runs: `make simulate`"]
 fn every_seed_keeps_the_promises() {
     let seeds = asked();
     let lines = many(seeds.clone(), Bug::None, |_| false);
@@ -158,7 +157,6 @@ fn value(result: &str, name: &str) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "many runs: `make simulate`"]
 fn a_seed_is_always_the_same_run() {
     for seed in [1, 2, 3, 42] {
         let (first, second) = (one(seed, Bug::None), one(seed, Bug::None));
@@ -176,19 +174,16 @@ fn is_found(bug: Bug, by: &str) {
 }
 
 #[test]
-#[ignore = "many runs: `make simulate`"]
 fn an_acknowledgement_before_the_sync_is_found() {
     is_found(Bug::AckBeforeSync, "violation: ");
 }
 
 #[test]
-#[ignore = "many runs: `make simulate`"]
 fn a_vote_that_is_not_synced_is_found() {
     is_found(Bug::VoteIsNotSynced, "violation: ");
 }
 
 #[test]
-#[ignore = "many runs: `make simulate`"]
 fn a_read_that_trusts_a_clock_is_found() {
     is_found(Bug::ReadByLease, "linearizability");
 }
