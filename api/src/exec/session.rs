@@ -19,6 +19,8 @@ use crate::port::{ControlPlane, ExecInput, ExecOutput, ExecSession};
 const PING: Duration = Duration::from_secs(15);
 /// A client of which nothing has come for this long, not even an answer to that, has gone.
 const SILENCE: Duration = Duration::from_secs(45);
+/// How long a client may take to close a connection whose process has ended.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub struct Session {
@@ -44,9 +46,14 @@ impl Session {
             stop,
             out,
         };
+        let mut reading = std::pin::pin!(read(from, input));
         tokio::select! {
-            () = writer.run(output) => {}
-            () = read(from, input) => {}
+            () = writer.run(output) => {
+                // A connection that is closed with something unread in it is reset, which can take from the client what was
+                // sent last: the exit code. So the client closes it, unless it lets that wait.
+                let _ = timeout(CLOSING, reading).await;
+            }
+            () = &mut reading => {}
         }
     }
 }
@@ -56,11 +63,9 @@ async fn read(mut from: SplitStream<WebSocket>, input: mpsc::Sender<ExecInput>) 
     while let Ok(Some(Ok(message))) = timeout(SILENCE, from.next()).await {
         match message {
             Message::Binary(bytes) => {
-                if let Some(it) = channel::read(bytes)
-                    && input.send(it).await.is_err()
-                {
-                    // The process has ended; the writer has the last word.
-                    std::future::pending::<()>().await;
+                if let Some(it) = channel::read(bytes) {
+                    // A process that has ended takes nothing; the writer has the last word.
+                    let _ = input.send(it).await;
                 }
             }
             Message::Close(_) => return,

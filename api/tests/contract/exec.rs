@@ -95,6 +95,27 @@ async fn open(target: &OverHttp, key: &str, path: &str) -> Result<Socket, (u16, 
     }
 }
 
+/// A connection that is closed while something of the client lies in it unread is reset, and what was sent last is lost.
+#[tokio::test]
+async fn the_code_reaches_a_client_that_goes_on_talking() {
+    let target = InProcess::new();
+    let (service, _) = running(&target, &Api::new(&target)).await;
+    let http = OverHttp::of(&target).await;
+    let path = format!("/api/services/{}/exec/?command=cat&stdin=1", id(&service));
+    let mut socket = open(&http, &target.keys().full, &path).await.unwrap();
+    socket.send(Message::Binary(b"\xff\0"[..].into())).await.unwrap();
+    for _ in 0..500 {
+        socket.send(Message::Binary(vec![0; 1_000].into())).await.unwrap();
+    }
+    let mut last = None;
+    while let Some(message) = socket.next().await {
+        if let Message::Binary(bytes) = message.unwrap() {
+            last = Some(bytes);
+        }
+    }
+    assert_eq!(last.as_deref(), Some(&b"\x03{\"exit_code\":7}"[..]));
+}
+
 #[tokio::test]
 async fn input_goes_to_the_command_and_output_and_code_come_back() {
     let target = InProcess::new();
