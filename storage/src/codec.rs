@@ -143,7 +143,7 @@ mod tests {
         assert!(matches!(decode::<u64>(&[VERSION]), Err(CodecError::Decode(_))));
     }
 
-    /// Found by the fuzzer `codec`: memory was taken for as much as the length said.
+    /// Memory was once taken for as much as the length said.
     #[test]
     fn a_length_that_cannot_be_true_takes_no_memory() {
         let huge = [[VERSION, 0xfd].as_slice(), &(u64::MAX / 2).to_le_bytes(), b"abc"].concat();
