@@ -280,7 +280,10 @@ impl Cluster {
 
     async fn join_token(&self) -> Result<String, ClusterError> {
         let first = self.hosts().into_iter().next().unwrap_or(1);
-        let answer = self.client(first)?.post("/api/join-tokens/", &json!({})).await?;
+        let answer = self
+            .client(first)?
+            .post("/api/join-tokens/", &json!({"uses": u8::MAX}))
+            .await?;
         let token = answer["token"].as_str().map(str::to_owned);
         token.ok_or(ClusterError::Field { field: "token", answer })
     }

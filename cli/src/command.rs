@@ -103,6 +103,9 @@ pub enum TokenCommand {
         /// How long it can be used, such as 90s, 30m, 12h or 7d
         #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span)]
         ttl: Duration,
+        /// How many hosts may join with it
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        uses: u32,
     },
 }
 
@@ -121,7 +124,9 @@ pub fn run(command: Command) -> Result<u8> {
             Command::Exec(args) => return exec::run(*args).await,
             Command::Logs(args) => return logs::run(*args).await,
             Command::Status { connection, json } => status::show(&client(connection)?, json).await,
-            Command::Token(TokenCommand::Create { connection, ttl }) => token::create(&client(connection)?, ttl).await,
+            Command::Token(TokenCommand::Create { connection, ttl, uses }) => {
+                token::create(&client(connection)?, ttl, uses).await
+            }
             Command::Keyring(command) => keyring::run(command).await,
             Command::Ca(command) => ca::run(command).await,
             Command::Leader(command) => leader::run(command).await,

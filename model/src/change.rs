@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
-    JoinTokenId, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
-    ReplicaId, Restart, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId,
-    Service, ServiceId, ServiceSettings, Session, SessionId,
+    JoinTokenId, JoinTokenUses, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId,
+    Replica, ReplicaId, Restart, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
+    SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId,
 };
 
 macro_rules! resources {
@@ -98,6 +98,8 @@ resources! {
     ImagePin(DeploymentId),
     /// That a deployment replaces all that runs.
     Restart(DeploymentId),
+    /// How often a join token is still good.
+    JoinTokenUses(JoinTokenId),
 }
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.

@@ -289,4 +289,13 @@ pub enum Command {
         /// A note for the new deployment.
         notes: String,
     },
+    /// Let so many hosts join.
+    CreateCountedJoinToken {
+        /// SHA-256 of the token.
+        hash: [u8; 32],
+        /// From then on it is refused.
+        expires_at: Timestamp,
+        /// How many hosts may join with it.
+        uses: u32,
+    },
 }

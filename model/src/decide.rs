@@ -10,6 +10,7 @@ mod domain;
 mod entry;
 mod events;
 mod image;
+mod join_token;
 mod keyring;
 mod node;
 mod plan;
@@ -117,7 +118,10 @@ fn dispatch(cx: &Context<'_>) -> Result<Decision, Rejection> {
         } => account::create_session(cx, *account, *hash, *csrf_hash, *expires_at),
         Command::EndSession(id) => account::end_session(cx, *id),
         Command::Spend => Ok(Decision::done(Vec::new())),
-        Command::CreateJoinToken { hash, expires_at } => cluster::create_join_token(cx, *hash, *expires_at),
+        Command::CreateJoinToken { hash, expires_at } => join_token::create(cx, *hash, *expires_at, None),
+        Command::CreateCountedJoinToken { hash, expires_at, uses } => {
+            join_token::create(cx, *hash, *expires_at, Some(*uses))
+        }
         Command::JoinNode { token_hash, draft } => node::join(cx, *token_hash, draft),
         Command::StartNode(id, draft) => node::start(cx, *id, draft),
         Command::MarkNodeDown(id, lease) => node::mark_down(cx, *id, *lease),

@@ -43,8 +43,8 @@ pub use rejection::{Field, Kind, Rejection};
 pub use resource::{
     Account, ApiKey, Authority, AuthorityRotation, AuthorityStep, Capacity, Cluster, Config, ConfigItem, Constraint,
     ContainerSpec, Deployment, DeploymentSettings, DeploymentStatus, Domain, Event, EventId, HealthCheck, ImagePin,
-    Intent, ItemChange, JoinToken, KeyringState, Node, NodeStatus, NodeVoting, Operation, PasswordHash, Phase,
-    PinSource, PlacementRules, Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Restart,
+    Intent, ItemChange, JoinToken, JoinTokenUses, KeyringState, Node, NodeStatus, NodeVoting, Operation, PasswordHash,
+    Phase, PinSource, PlacementRules, Probe, Project, Quota, QuotaId, QuotaKind, Reason, Replica, Resources, Restart,
     RestartCondition, RestartPolicy, Route, Scope, Secret, SecretItem, SecretPin, SecretValue, Service, ServiceKind,
     ServiceSettings, ServiceSpec, Session, Setting, Settings, UpdatePolicy, Verb, Volume, Voting, named_digest,
     pinned_reference,

@@ -153,8 +153,8 @@ pub enum Rejection {
         /// Who reported.
         node: u64,
     },
-    /// The join token is unknown or expired.
-    #[error("the join token is unknown or expired: make a new one with `goblins token create`")]
+    /// The join token is unknown, expired or used up.
+    #[error("the join token is unknown, expired or used up: make a new one with `goblins token create`")]
     BadJoinToken,
     /// Another node has this name or this address.
     #[error("{0}")]

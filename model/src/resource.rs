@@ -21,7 +21,7 @@ mod voting;
 
 pub use account::{Account, ApiKey, PasswordHash, Scope, Session};
 pub use authority::{AuthorityRotation, AuthorityStep};
-pub use cluster::{Authority, Cluster, JoinToken, KeyringState, Operation};
+pub use cluster::{Authority, Cluster, JoinToken, JoinTokenUses, KeyringState, Operation};
 pub use config::{Config, ConfigItem, Secret, SecretItem, SecretValue};
 pub use deployment::{Deployment, DeploymentStatus, SecretPin};
 pub use domain::Domain;

@@ -52,6 +52,7 @@ impl State {
             | Resource::Node(_)
             | Resource::Replica(_)
             | Resource::JoinToken(_)
+            | Resource::JoinTokenUses(_)
             | Resource::AuthorityRotation(_)
             | Resource::Session(_) => None,
             Resource::Deployment(it) => Some(Resource::Deployment(resumed(it, now))),

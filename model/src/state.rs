@@ -8,6 +8,7 @@ mod index;
 mod members;
 mod query;
 mod settings;
+mod values;
 
 use std::sync::Arc;
 
@@ -18,9 +19,9 @@ pub use self::members::Members;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
-    JoinTokenId, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId, Replica,
-    ReplicaId, Resource, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
-    SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
+    JoinTokenId, JoinTokenUses, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota,
+    QuotaId, Replica, ReplicaId, Resource, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem,
+    SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
 };
 
 type Table<K, V> = OrdMap<K, Arc<V>>;
@@ -88,6 +89,7 @@ state! {
     node_votings NodeVoting NodeId,
     authority_rotations AuthorityRotation ClusterId, service_settings_records ServiceSettings ServiceId, deployment_settings_records DeploymentSettings DeploymentId, image_pins ImagePin DeploymentId,
     restarts Restart DeploymentId,
+    join_token_uses_records JoinTokenUses JoinTokenId,
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.

@@ -121,7 +121,8 @@ impl Touched {
             | Key::ServiceSettings(_)
             | Key::DeploymentSettings(_)
             | Key::ImagePin(_)
-            | Key::Restart(_) => {}
+            | Key::Restart(_)
+            | Key::JoinTokenUses(_) => {}
         }
     }
 

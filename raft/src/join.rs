@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use model::{Actor, ClusterId, Command, NodeDraft, NodeId, OperationId, Outcome, Rejection, Submission, Timestamp};
+use model::{
+    Actor, ClusterId, Command, NodeDraft, NodeId, OperationId, Outcome, Rejection, State, Submission, Timestamp,
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use storage::{Identity, KeyBundle};
 use tonic::Status;
@@ -171,8 +173,10 @@ pub(crate) async fn admit(core: &Core, caller: Option<Caller>, request: JoinRequ
         .map_err(|it| Status::invalid_argument(format!("the node runs a version that this one does not know: {it}")))?;
     let token_hash = join_token::hash(&request.token);
     // Before anything else, so that a repeated request is no way in without a token.
-    if !knows_token(core, token_hash) {
-        return refuse(&Rejection::BadJoinToken);
+    match standing(&core.published.state(), token_hash, OperationId(operation), now()) {
+        Standing::Good => {}
+        Standing::Unknown => return refuse(&Rejection::BadJoinToken),
+        Standing::Bad(reason) => return Err(Status::invalid_argument(reason)),
     }
     if let Some(reason) = propose::too_old_to_join(&core.published.state(), &draft) {
         return Err(Status::invalid_argument(reason));
@@ -231,10 +235,93 @@ fn refuse(rejection: &Rejection) -> Result<JoinReply, Status> {
     })
 }
 
-/// Whether there is such a token, and it has not expired by this node's clock.
-fn knows_token(core: &Core, hash: [u8; 32]) -> bool {
+/// What can be said of a token that was shown.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Good,
+    /// It was never made here, or so long ago that it is forgotten.
+    Unknown,
+    Bad(String),
+}
+
+/// How the token of this hash stands. One that is used up is good for the request that used it, whose answer may have been
+/// lost: nobody else knows its operation id.
+fn standing(state: &State, hash: [u8; 32], operation: OperationId, now: Timestamp) -> Standing {
+    let Some(token) = state.join_tokens().find(|it| it.hash == hash) else {
+        return Standing::Unknown;
+    };
+    let remedy = "make a new one with `goblins token create`";
+    if token.expires_at <= now {
+        let seconds = now.0.saturating_sub(token.expires_at.0) / 1_000_000;
+        return Standing::Bad(format!("the join token expired {seconds} s ago: {remedy}"));
+    }
+    let used_up = state.join_token_uses(token.id).is_some_and(|it| it.left == 0);
+    if used_up && state.operation(operation).is_none() {
+        return Standing::Bad(format!(
+            "the join token is used up, as many hosts have joined with it as it was made for: {remedy}, with --uses N for \
+             several hosts"
+        ));
+    }
+    Standing::Good
+}
+
+fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX));
-    let state = core.published.state();
-    state.join_tokens().any(|it| it.hash == hash && it.expires_at > now)
+    Timestamp(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Change, JoinToken, JoinTokenId, JoinTokenUses, Operation, Resource, Revision};
+
+    use super::*;
+
+    const HASH: [u8; 32] = [5; 32];
+
+    fn state(left: Option<u32>, done: Option<OperationId>) -> State {
+        let id = JoinTokenId(Uuid::from_u128(1));
+        let token = JoinToken {
+            id,
+            hash: HASH,
+            created_at: Timestamp(0),
+            expires_at: Timestamp(10_000_000),
+        };
+        let mut changes = vec![Change::Put(Resource::JoinToken(token))];
+        changes.extend(left.map(|left| Change::Put(Resource::JoinTokenUses(JoinTokenUses { id, left }))));
+        changes.extend(done.map(|id| {
+            Change::Put(Resource::Operation(Operation {
+                id,
+                at: Timestamp(1),
+                expires_at: Timestamp(u64::MAX),
+                revision: Revision(1),
+                result: Ok(Outcome::Done),
+                fingerprint: None,
+            }))
+        }));
+        let mut state = State::default();
+        state.apply(Revision(1), Timestamp(1), &changes);
+        state
+    }
+
+    #[test]
+    fn who_shows_a_bad_token_is_told_what_is_bad_about_it() {
+        let operation = OperationId(Uuid::from_u128(7));
+        let of = |state: &State, hash, now| standing(state, hash, operation, Timestamp(now));
+        assert_eq!(of(&state(None, None), HASH, 1), Standing::Good, "of an older version");
+        assert_eq!(of(&state(Some(1), None), HASH, 1), Standing::Good);
+        assert_eq!(of(&state(Some(1), None), [6; 32], 1), Standing::Unknown);
+        let Standing::Bad(expired) = of(&state(Some(1), None), HASH, 13_000_000) else {
+            panic!("it has expired")
+        };
+        assert!(expired.contains("expired 3 s ago"), "{expired}");
+        let Standing::Bad(used) = of(&state(Some(0), None), HASH, 1) else {
+            panic!("it is used up")
+        };
+        assert!(used.contains("used up"), "{used}");
+        assert_eq!(
+            of(&state(Some(0), Some(operation)), HASH, 1),
+            Standing::Good,
+            "its answer was lost"
+        );
+    }
 }

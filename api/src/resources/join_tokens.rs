@@ -7,6 +7,7 @@ use model::{Command, JoinToken, Key, Members, ProjectId, Revision};
 use crate::auth;
 use crate::errors::ApiError;
 use crate::fields::{Field, Shape, Values};
+use crate::output::Out;
 use crate::resource::{Create, Realm, Resource, Writable, from_outcome};
 
 /// Tokens with which hosts join. The token itself is shown once.
@@ -17,6 +18,15 @@ const PREFIX: &str = "gobj_";
 const TTL_SECONDS: u64 = 3600;
 /// Thirty days: a token that lives longer is a password.
 const TTL_MAX: i64 = 30 * 24 * 3600;
+/// Hosts that may join with a token where nobody says.
+const USES: u32 = 1;
+const USES_MAX: i64 = 10_000;
+
+/// A token, and how many more hosts may join with it; `None`: any number, as tokens of older versions.
+pub struct View {
+    token: JoinToken,
+    left: Option<u32>,
+}
 
 /// The token of this request: a secret, and the digest by which a host that joins recognises the cluster's authority.
 fn token(realm: &Realm<'_>) -> Result<String, ApiError> {
@@ -36,18 +46,31 @@ fn naming(realm: &Realm<'_>, authority: &[u8]) -> Result<String, ApiError> {
 
 impl Resource for JoinTokens {
     type Model = JoinToken;
-    type View = JoinToken;
+    type View = View;
 
-    const FIELDS: &'static [Field<JoinToken>] = &[
-        Field::read_only("id", Shape::Id, "Its id.", |v| v.id.0.into()),
-        Field::read_only("created_at", Shape::Time, "When it was made.", |v| v.created_at.into()),
-        Field::read_only("expires_at", Shape::Time, "From then on it is refused.", |v| {
-            v.expires_at.into()
+    const FIELDS: &'static [Field<View>] = &[
+        Field::read_only("id", Shape::Id, "Its id.", |v| v.token.id.0.into()),
+        Field::read_only("created_at", Shape::Time, "When it was made.", |v| {
+            v.token.created_at.into()
         }),
+        Field::read_only("expires_at", Shape::Time, "From then on it is refused.", |v| {
+            v.token.expires_at.into()
+        }),
+        Field::read_only_or_null(
+            "uses_left",
+            Shape::Integer { min: 0, max: USES_MAX },
+            "How many more hosts may join with it; null: any number (a token of an older version).",
+            |v| Out::or_null(v.left),
+        ),
         Field::write_only(
             "ttl_seconds",
             Shape::Integer { min: 1, max: TTL_MAX },
             "Seconds it is good for; 3600.",
+        ),
+        Field::write_only(
+            "uses",
+            Shape::Integer { min: 1, max: USES_MAX },
+            "How many hosts may join with it; 1.",
         ),
     ];
 
@@ -60,8 +83,11 @@ impl Resource for JoinTokens {
         None
     }
 
-    fn view(_realm: &Realm<'_>, model: &JoinToken) -> JoinToken {
-        model.clone()
+    fn view(realm: &Realm<'_>, model: &JoinToken) -> View {
+        View {
+            token: model.clone(),
+            left: realm.state.join_token_uses(model.id).map(|it| it.left),
+        }
     }
 
     fn version(_model: &JoinToken) -> Option<(Key, Revision)> {
@@ -77,9 +103,10 @@ impl Create for JoinTokens {
     fn create(realm: &Realm<'_>, mut values: Values) -> Result<Command, ApiError> {
         let token = token(realm)?;
         let ttl = Duration::from_secs(values.integer("ttl_seconds").unwrap_or(TTL_SECONDS));
-        Ok(Command::CreateJoinToken {
+        Ok(Command::CreateCountedJoinToken {
             hash: auth::hash(token.as_bytes()),
             expires_at: realm.now.after(ttl),
+            uses: values.integer("uses").unwrap_or(USES),
         })
     }
 

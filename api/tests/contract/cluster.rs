@@ -78,6 +78,11 @@ pub async fn join_tokens(api: &Api<'_>) {
     );
     assert!(!api.get("/api/join-tokens/").await.text().contains(&token));
     api.post("/api/join-tokens/", r#"{"ttl_seconds":60}"#).await.ok(201);
+    assert_eq!(made["uses_left"], 1);
+    let many = api.post("/api/join-tokens/", r#"{"uses":3}"#).await.ok(201);
+    assert_eq!(many["uses_left"], 3);
+    let none = json!({"uses": ["Ensure this value is greater than or equal to 1."]});
+    api.post("/api/join-tokens/", r#"{"uses":0}"#).await.is(400, none);
     let low = json!({"ttl_seconds": ["Ensure this value is greater than or equal to 1."]});
     api.post("/api/join-tokens/", r#"{"ttl_seconds":0}"#).await.is(400, low);
 }

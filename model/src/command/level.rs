@@ -4,7 +4,7 @@
 use crate::{Command, Node, State};
 
 /// The commands that this build can apply: those of this level and below. Raised with each command that is added.
-pub const COMMAND_LEVEL: u32 = 3;
+pub const COMMAND_LEVEL: u32 = 4;
 
 /// What every version knows.
 const LOWEST: u32 = 1;
@@ -30,6 +30,7 @@ impl Command {
     #[must_use]
     pub fn level(&self) -> u32 {
         match self {
+            Self::CreateCountedJoinToken { .. } => 4,
             Self::RotateAuthority { .. } | Self::SignByNextAuthority(_) | Self::RetireAuthority(_) => 3,
             Self::SetVoting(..) | Self::Refound { .. } => 2,
             Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) | Self::PinImage { .. } => 3,

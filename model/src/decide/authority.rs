@@ -1,6 +1,6 @@
 //! The way from one certificate authority to the next.
 
-use super::{Context, Decision};
+use super::{Context, Decision, join_token};
 use crate::{Authority, AuthorityRotation, AuthorityStep, Change, Cluster, Key, Rejection};
 
 /// Announces the next authority. Its key must be under the newest cluster key, and no other key may be in use: so the
@@ -61,8 +61,7 @@ pub(super) fn retire(cx: &Context<'_>, old: &[u8]) -> Result<Decision, Rejection
         AuthorityStep::Renewing(before) if before == old => {}
         _ => return Err(Rejection::Stale),
     }
-    let dead = cx.state.join_tokens().filter(|it| it.created_at < rotation.changed_at);
-    let mut changes: Vec<Change> = dead.map(|it| Change::Delete(Key::JoinToken(it.id))).collect();
+    let mut changes = join_token::forget(cx, |it| it.created_at < rotation.changed_at);
     changes.push(Change::Delete(Key::AuthorityRotation(rotation.id)));
     Ok(Decision::done(changes))
 }

@@ -1,10 +1,7 @@
-//! The birth of the cluster, and tokens to join it.
+//! The birth of the cluster.
 
 use super::{Context, Decision, account};
-use crate::{
-    ApiKey, ApiKeyId, Authority, Cluster, ClusterId, JoinToken, JoinTokenId, KeyringState, NodeId, Outcome, Rejection,
-    Resource, Scope, Timestamp,
-};
+use crate::{ApiKey, ApiKeyId, Authority, Cluster, ClusterId, KeyringState, NodeId, Rejection, Scope};
 
 pub(super) fn bootstrap(
     cx: &Context<'_>,
@@ -38,27 +35,4 @@ pub(super) fn bootstrap(
     };
     changes.extend([cluster.into(), account.into(), key.into()]);
     Ok(Decision::done(changes))
-}
-
-pub(super) fn create_join_token(
-    cx: &Context<'_>,
-    hash: [u8; 32],
-    expires_at: Timestamp,
-) -> Result<Decision, Rejection> {
-    cx.require_admin()?;
-    let token = JoinToken {
-        id: JoinTokenId(cx.new_id()),
-        hash,
-        created_at: cx.now,
-        expires_at,
-    };
-    let expired = cx.state.join_tokens().filter(|it| it.expires_at <= cx.now);
-    let mut changes: Vec<_> = expired
-        .map(|it| crate::Change::Delete(crate::Key::JoinToken(it.id)))
-        .collect();
-    changes.push(token.clone().into());
-    Ok(Decision::new(
-        changes,
-        Outcome::Resource(Box::new(Resource::JoinToken(token))),
-    ))
 }

@@ -253,7 +253,8 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::ServiceSettings(_)
         | Key::DeploymentSettings(_)
         | Key::ImagePin(_)
-        | Key::Restart(_) => return None,
+        | Key::Restart(_)
+        | Key::JoinTokenUses(_) => return None,
     };
     Some(Told {
         verb: Verb::Deleted,
@@ -307,7 +308,8 @@ fn describe(state: &State, resource: &Resource) -> Option<Told> {
         | Resource::ServiceSettings(_)
         | Resource::DeploymentSettings(_)
         | Resource::ImagePin(_)
-        | Resource::Restart(_) => return None,
+        | Resource::Restart(_)
+        | Resource::JoinTokenUses(_) => return None,
     })
 }
 

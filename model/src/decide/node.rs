@@ -1,6 +1,6 @@
 //! Nodes: joining, starting, and the leader's verdicts on them.
 
-use super::{Context, Decision};
+use super::{Context, Decision, join_token};
 use crate::{
     Change, Cluster, Generation, Key, Kind, Node, NodeDraft, NodeId, NodePatch, NodeStatus, Outcome, Rejection, Voting,
 };
@@ -14,7 +14,7 @@ pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeD
         // The same start of the same daemon asks again: its first answer was lost on the way.
         return Ok(Decision::new(Vec::new(), Outcome::Node(known.id)));
     }
-    check_token(cx, token_hash)?;
+    let used = join_token::take(cx, token_hash)?;
     check_conflicts(cx, draft, None)?;
     let id = cluster.next_node;
     let next = Cluster {
@@ -39,7 +39,8 @@ pub(super) fn join(cx: &Context<'_>, token_hash: Option<[u8; 32]>, draft: &NodeD
         changed_at: cx.now,
         revision: cx.revision,
     };
-    Ok(Decision::new(vec![next.into(), node.into()], Outcome::Node(id)))
+    let changes = [next.into(), node.into()].into_iter().chain(used);
+    Ok(Decision::new(changes.collect(), Outcome::Node(id)))
 }
 
 pub(super) fn start(cx: &Context<'_>, id: NodeId, draft: &NodeDraft) -> Result<Decision, Rejection> {
@@ -149,17 +150,6 @@ pub(super) fn find<'a>(cx: &Context<'a>, id: NodeId) -> Result<&'a Node, Rejecti
         kind: Kind::Node,
         id: id_as_uuid,
     })
-}
-
-fn check_token(cx: &Context<'_>, token_hash: Option<[u8; 32]>) -> Result<(), Rejection> {
-    let good = match token_hash {
-        Some(hash) => cx
-            .state
-            .join_tokens()
-            .any(|it| it.hash == hash && it.expires_at > cx.now),
-        None => cx.state.nodes().next().is_none(),
-    };
-    if good { Ok(()) } else { Err(Rejection::BadJoinToken) }
 }
 
 fn check_conflicts(cx: &Context<'_>, draft: &NodeDraft, own: Option<NodeId>) -> Result<(), Rejection> {

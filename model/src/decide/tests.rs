@@ -252,6 +252,58 @@ fn node_ids_are_never_given_out_twice_and_a_retried_join_answers_the_same() {
 }
 
 #[test]
+fn a_token_lets_in_as_many_hosts_as_it_was_made_for() {
+    let mut log = Log::new();
+    log.node("a", 100);
+    let counted = Command::CreateCountedJoinToken {
+        hash: [9; 32],
+        expires_at: Timestamp(u64::MAX),
+        uses: 1,
+    };
+    log.admin(counted).expect("made");
+    let join = |name: &str, port| Command::JoinNode {
+        token_hash: Some([9; 32]),
+        draft: node_draft(name, port, 5),
+    };
+    assert!(
+        matches!(log.system(join("a", 300)), Err(Rejection::NodeConflict(_))),
+        "refused, so it uses nothing up"
+    );
+    assert_eq!(log.system(join("b", 200)), Ok(Outcome::Node(NodeId(2))));
+    let left = |log: &Log| {
+        log.state
+            .join_tokens()
+            .find(|it| it.hash == [9; 32])
+            .and_then(|it| log.state.join_token_uses(it.id))
+            .map(|it| it.left)
+    };
+    assert_eq!(left(&log), Some(0));
+    assert_eq!(log.system(join("c", 300)), Err(Rejection::BadJoinToken));
+    assert_eq!(
+        log.system(join("b", 200)),
+        Ok(Outcome::Node(NodeId(2))),
+        "the same start asks again"
+    );
+}
+
+#[test]
+fn what_was_counted_of_a_token_goes_with_it() {
+    let mut log = Log::new();
+    let until = |at| Command::CreateCountedJoinToken {
+        hash: [9; 32],
+        expires_at: at,
+        uses: 2,
+    };
+    log.admin(until(Timestamp(1))).expect("made");
+    log.admin(until(Timestamp(u64::MAX))).expect("made");
+    assert_eq!(
+        log.state.join_token_uses_records().count(),
+        1,
+        "the first one had expired"
+    );
+}
+
+#[test]
 fn a_verdict_counts_only_about_the_lease_that_was_looked_at() {
     let mut log = Log::new();
     let id = log.node("a", 100);

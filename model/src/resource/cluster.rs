@@ -66,6 +66,16 @@ pub struct JoinToken {
     pub expires_at: Timestamp,
 }
 
+/// How many more hosts may join with a token. A record of its own, because stored tokens can never gain a field; a token
+/// without one (an older version made it) is good for any number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinTokenUses {
+    /// Of which token.
+    pub id: JoinTokenId,
+    /// So many more; at zero it is used up.
+    pub left: u32,
+}
+
 /// What became of a proposed command, kept a while so that a retry after a failover gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {

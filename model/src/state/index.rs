@@ -6,10 +6,10 @@ use imbl::{OrdMap, OrdSet};
 use super::group::Group;
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Config, ConfigId, ConfigItem, ConfigItemId, Deployment,
-    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken, KeyVersion, Kind, Node,
-    NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Restart, Route, RouteId,
-    Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceKind,
-    ServiceSettings, Session, SessionId, Timestamp, Verb,
+    DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken, JoinTokenUses, KeyVersion,
+    Kind, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, Replica, ReplicaId, Restart,
+    Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId,
+    ServiceKind, ServiceSettings, Session, SessionId, Timestamp, Verb,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -164,6 +164,7 @@ indexed! {
     DeploymentSettings(it) by () => {}
     ImagePin(it) by () => {}
     Restart(it) by () => {}
+    JoinTokenUses(it) by () => {}
 }
 
 impl Indexed for Service {

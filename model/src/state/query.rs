@@ -1,16 +1,15 @@
 //! Reading the state.
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 
 use super::{Members, State};
 use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
-    JoinTokenId, Key, KeyVersion, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota, QuotaId,
-    Replica, ReplicaId, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId, SecretValue,
-    SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings, Session, SessionId, Timestamp, Voting,
+    JoinTokenId, JoinTokenUses, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota,
+    QuotaId, Replica, ReplicaId, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem, SecretItemId,
+    SecretValue, SecretValueId, Service, ServiceId, ServiceKind, ServiceSettings, Session, SessionId, Timestamp,
+    Voting,
 };
 
 /// The second halves of all pairs that begin with `first`, in order.
@@ -64,6 +63,7 @@ tables! {
     deployment_settings deployment_settings_records DeploymentId => DeploymentSettings,
     image_pin image_pins DeploymentId => ImagePin,
     restart restarts DeploymentId => Restart,
+    join_token_uses join_token_uses_records JoinTokenId => JoinTokenUses,
 }
 
 /// Lists with their number: `$name($owner)` of `$of`, filed in `$group` under `$key`.
@@ -166,7 +166,8 @@ impl State {
             | Key::ServiceSettings(_)
             | Key::DeploymentSettings(_)
             | Key::ImagePin(_)
-            | Key::Restart(_) => None,
+            | Key::Restart(_)
+            | Key::JoinTokenUses(_) => None,
         }
     }
 
@@ -333,30 +334,6 @@ impl State {
     #[must_use]
     pub fn is_pinned(&self, value: SecretValueId, except: impl Fn(DeploymentId) -> bool) -> bool {
         second!(self.index.deployments_by_value, value, DeploymentId).any(|id| !except(id))
-    }
-
-    /// Values whose data key is wrapped by a key older than this one.
-    pub fn values_sealed_before(&self, key: KeyVersion) -> impl Iterator<Item = &SecretValue> {
-        let nothing = SecretValueId {
-            item: SecretItemId(Uuid::nil()),
-            version: 0,
-        };
-        self.index
-            .values_by_key
-            .range(..(key, nothing))
-            .filter_map(|(_, id)| self.secret_value(*id))
-    }
-
-    /// A value of a secret, shared: values may be large, and hosts keep those they need.
-    #[must_use]
-    pub fn shared_secret_value(&self, id: SecretValueId) -> Option<Arc<SecretValue>> {
-        self.secret_values.get(&id).cloned()
-    }
-
-    /// How many values of secrets there are.
-    #[must_use]
-    pub fn secret_value_count(&self) -> usize {
-        self.secret_values.len()
     }
 
     /// Events after this one, oldest first.

@@ -83,6 +83,7 @@ fn kind(it: &Resource) -> &'static str {
         | Resource::ServiceSettings(_)
         | Resource::DeploymentSettings(_)
         | Resource::ImagePin(_)
-        | Resource::Restart(_) => "other",
+        | Resource::Restart(_)
+        | Resource::JoinTokenUses(_) => "other",
     }
 }
