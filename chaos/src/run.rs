@@ -89,7 +89,8 @@ pub async fn carry_out(plan: &Plan) -> Result<Run, RunError> {
     let setup = Setup {
         hosts: plan.hosts,
         clocks: plan.kinds.contains(&Kind::Clock),
-        flags: Vec::new(),
+        // The bolder way of reading, with which there is more to lose.
+        flags: vec!["--read-lease".to_owned(), "on".to_owned()],
     };
     let mut harness = Harness::up(setup).await?;
     let clients = clients(&harness)?;

@@ -191,6 +191,11 @@ fn timing(settings: &Settings) -> raft::Timing {
     let usual = raft::Timing::default();
     raft::Timing {
         snapshot_after: settings.snapshot_entries,
+        read_lease: if settings.read_lease.is_on() {
+            raft::READ_LEASE_MAX
+        } else {
+            Duration::ZERO
+        },
         // As large a part of the log as usual.
         keep_after_snapshot: settings.snapshot_entries * usual.keep_after_snapshot / usual.snapshot_after,
         ..usual

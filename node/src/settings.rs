@@ -3,6 +3,7 @@
 pub(crate) mod addresses;
 mod args;
 mod file;
+mod read_lease;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use agent::{Limits, Subnet};
 use anyhow::{Context, Result, bail};
 
 pub(crate) use args::{DevArgs, LogFormat, RateLimit, ServerArgs};
+pub(crate) use read_lease::ReadLease;
 
 /// Where a node keeps everything unless it is told otherwise.
 const DATA_DIR: &str = "/var/lib/goblins";
@@ -53,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) api_rate_limit: RateLimit,
     /// Entries from one snapshot to the next.
     pub(crate) snapshot_entries: u64,
+    pub(crate) read_lease: ReadLease,
     pub(crate) bootstrap_key_file: Option<PathBuf>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
@@ -118,6 +121,7 @@ impl Settings {
             },
             api_rate_limit: args.api_rate_limit.unwrap_or(RateLimit::PerHour(RATE_LIMIT)),
             snapshot_entries: snapshot_entries(args.snapshot_entries)?,
+            read_lease: args.read_lease.unwrap_or_default(),
             bootstrap_key_file: args.bootstrap_key_file,
             log: args.log.unwrap_or_else(|| "info,openraft=error".to_owned()),
             log_format: args.log_format.unwrap_or_default(),
@@ -159,6 +163,7 @@ impl Settings {
             }),
             api_rate_limit: RateLimit::Off,
             snapshot_entries: SNAPSHOT_ENTRIES,
+            read_lease: ReadLease::default(),
             bootstrap_key_file: None,
             log: args.log,
             log_format: LogFormat::Text,

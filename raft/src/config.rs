@@ -58,6 +58,10 @@ impl fmt::Debug for Start {
     }
 }
 
+/// How long a leader may answer reads without asking a majority again. A node that has just started votes for nobody for
+/// twice as long, whether it would do so itself or not.
+pub const READ_LEASE_MAX: Duration = Duration::from_millis(100);
+
 /// Intervals, deadlines and thresholds. A follower stands for election once it has heard nothing from a leader for
 /// `election_max` plus a random time from `election_min` to `election_max`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,10 @@ pub struct Timing {
     pub election_min: Duration,
     /// See above; also how long a leader's lease lasts.
     pub election_max: Duration,
+    /// How long a leader answers reads without asking a majority again, at most [`READ_LEASE_MAX`]; zero if it is to ask for
+    /// each round of them. Safe while no clock runs `election_max / read_lease` times as fast as another (see
+    /// `docs/adr/0009-reads-under-a-lease.md`).
+    pub read_lease: Duration,
     /// How long a start waits until this node has caught up with what it knew before it stopped. It goes on without
     /// when no majority can be reached, because running containers must not wait for that.
     pub recovery: Duration,
@@ -79,7 +87,8 @@ pub struct Timing {
     pub lease_renewal: Duration,
     /// A voter that has not been heard of for this long gives its place to a healthy learner. Longer than a restart.
     pub voter_grace: Duration,
-    /// A snapshot is taken each time this many entries have been committed since the last one.
+    /// A snapshot is taken each time this many entries have been applied since the last one, or as many as a quarter of the
+    /// resources in that, if this is more.
     pub snapshot_after: u64,
     /// Entries kept in the log after a snapshot, for peers that lag a little.
     pub keep_after_snapshot: u64,
@@ -95,6 +104,7 @@ impl Default for Timing {
             heartbeat: Duration::from_millis(75),
             election_min: Duration::from_millis(150),
             election_max: Duration::from_millis(300),
+            read_lease: Duration::ZERO,
             recovery: Duration::from_secs(5),
             submit: Duration::from_secs(5),
             read: Duration::from_secs(5),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Cluster::submit(command) --forwarded to the leader--> replicated, fsynced by a majority, decided, applied here --> Submitted
-//! Cluster::read()          --one ReadIndex round for many readers--> a State that has every write acknowledged before
+//! Cluster::read()          --one ReadIndex round (or a lease) for many readers--> a State that has every write acknowledged before
 //! Cluster::watch()         --> each batch of changes, after this node has applied it
 //! ```
 //!
@@ -31,6 +31,7 @@ mod log_store;
 mod look;
 mod network;
 mod peer_tls;
+mod proposals;
 mod propose;
 mod proto;
 mod publish;
@@ -40,6 +41,8 @@ mod renewal;
 mod restore;
 mod rotation;
 mod server;
+mod slept;
+mod snapshotting;
 mod state_machine;
 mod status;
 mod stored;
@@ -51,7 +54,7 @@ mod watch;
 
 pub use authority::{AuthorityError, authority_context};
 pub use cluster::{Cluster, TransferError};
-pub use config::{Config, Start, Timing};
+pub use config::{Config, READ_LEASE_MAX, Start, Timing};
 pub use credentials::CredentialsError;
 pub use error::{StartError, SubmitError, Unavailable};
 pub use ground::{Disks, Ground, Incoming, LogDisk, Opened, StateDisk, Stream, Wire, Wires};

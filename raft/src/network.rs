@@ -1,5 +1,6 @@
 //! openraft's calls to other nodes.
 
+mod pulse;
 mod replies;
 
 use std::future::Future;
@@ -18,6 +19,7 @@ use openraft::{OptionalSend, RPCTypes};
 use storage::Checksum;
 use tonic::transport::Channel;
 
+use self::pulse::Pulse;
 use self::replies::{Outstanding, replies};
 use crate::blocking;
 use crate::proto;
@@ -48,6 +50,7 @@ impl NetworkFactory {
             target,
             address: peer.address.clone(),
             purpose,
+            pulse: None,
         }
     }
 }
@@ -75,6 +78,8 @@ pub(crate) struct Network {
     /// Where it was when openraft asked for this.
     address: String,
     purpose: Purpose,
+    /// Open as long as heartbeats are answered on it.
+    pulse: Option<Pulse>,
 }
 
 impl Network {
@@ -155,6 +160,31 @@ impl Network {
         Ok((file, checksum, offset))
     }
 
+    /// One heartbeat. A stream that has broken since the last one must not cost it.
+    async fn beat(&mut self, rpc: &AppendRequest, limit: Duration) -> Result<AppendResult, RpcError> {
+        let request = proto::AppendRequest::new(self.links.route(self.target), rpc);
+        // Taken: who gives up waiting leaves an answer behind in it.
+        let reply = match self.pulse.take() {
+            Some(mut pulse) => match pulse.beat(request.clone()).await {
+                Ok(reply) => Some((pulse, reply.into_inner())),
+                Err(_) => None,
+            },
+            None => None,
+        };
+        let (pulse, reply) = match reply {
+            Some(answered) => answered,
+            None => {
+                let opening = Pulse::open(self.client()?);
+                let mut pulse = self.call(RPCTypes::AppendEntries, limit, opening).await?;
+                let beat = pulse.beat(request);
+                let reply = self.call(RPCTypes::AppendEntries, limit, beat).await?;
+                (pulse, reply)
+            }
+        };
+        self.pulse = Some(pulse);
+        reply.try_into().map_err(|error: proto::Malformed| broken(&error))
+    }
+
     async fn send_snapshot(&self, vote: Vote, snapshot: Snapshot) -> Result<SnapshotResponse<TypeConfig>, RpcError> {
         use proto::snapshot_chunk::Part;
         let file = match snapshot.snapshot {
@@ -219,8 +249,14 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 let nothing: BoxStream<'s, _> = Box::pin(futures::stream::empty());
                 return Ok(nothing);
             };
-            let input = futures::stream::iter([first]).chain(input);
             let limit = option.hard_ttl() * STREAM_PATIENCE;
+            if self.purpose == Purpose::Heartbeat {
+                // openraft gives each a stream of its own.
+                let answer = self.beat(&first, limit).await;
+                let answers: BoxStream<'s, _> = Box::pin(futures::stream::once(std::future::ready(answer)));
+                return Ok(answers);
+            }
+            let input = futures::stream::iter([first]).chain(input);
             let sent = Outstanding::default();
             let route = self.links.route(self.target);
             let noted = sent.clone();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::{
     Actor, Command, Envelope, NodeDraft, OperationId, Outcome, Rejection, Revision, State, Submission, Timestamp,
 };
-use openraft::errors::{ClientWriteError, RaftError};
+use openraft::errors::ClientWriteError;
 use tokio::sync::watch;
 
 use crate::cluster::Core;
@@ -142,16 +142,16 @@ impl Core {
             Ok(bytes) => return Proposed::NotSent(format!("a command of {} bytes is too large", bytes.len())),
             Err(error) => return Proposed::NotSent(error.to_string()),
         };
-        match tokio::time::timeout(limit, self.raft.client_write(Proposal(bytes))).await {
-            Ok(Ok(written)) => match written.data.0 {
+        match tokio::time::timeout(limit, self.proposals.propose(Proposal(bytes))).await {
+            Ok(Some(Ok(written))) => match written.response.0 {
                 Some(result) => Proposed::Decided {
                     index: written.log_id.index,
                     result,
                 },
                 None => Proposed::Unknown,
             },
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to)))) => Proposed::NotLeader(to.leader_id),
-            Ok(Err(RaftError::APIError(_) | RaftError::Fatal(_))) | Err(_) => Proposed::Unknown,
+            Ok(Some(Err(ClientWriteError::ForwardToLeader(to)))) => Proposed::NotLeader(to.leader_id),
+            Ok(Some(Err(_)) | None) | Err(_) => Proposed::Unknown,
         }
     }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::State;
-use openraft::ReadPolicy;
+use openraft::LinearizerOption;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cluster::Core;
 use crate::proto;
 use crate::proto::cluster_client::ClusterClient;
 use crate::proto::read_index_reply::Result as Wire;
+use crate::slept::Slept;
 use crate::transport::{self, Purpose};
-use crate::{Unavailable, propose};
+use crate::{READ_LEASE_MAX, Unavailable, propose};
 
 /// The index of an entry, or why it cannot be told.
 type Round = Result<u64, Unavailable>;
@@ -98,10 +99,22 @@ impl Core {
 
     /// One question for all readers of all nodes, if this one leads.
     pub(crate) async fn leader_round(self: Arc<Self>) -> Round {
-        match self.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
-            Ok((read, _)) => Ok(read.index()),
-            Err(error) => Err(Unavailable(error.to_string())),
+        let slept = Slept::by_now();
+        let lease = if self.awake.is_over(slept) {
+            Duration::ZERO
+        } else {
+            self.timing.read_lease.min(READ_LEASE_MAX)
+        };
+        // Without a lease, or once it is over, a majority is asked at once instead of with the next heartbeat.
+        let majority = LinearizerOption::new(Some(lease), true);
+        let read = self.raft.get_read_log_id(majority).await;
+        let (read, _) = read.map_err(|error| Unavailable(error.to_string()))?;
+        if lease.is_zero() {
+            self.awake.note(slept);
+        } else if self.awake.is_over(Slept::by_now()) {
+            return Err(Unavailable("this host was suspended meanwhile".to_owned()));
         }
+        Ok(read.index())
     }
 
     async fn ask_leader(&self, leader: u64) -> Round {

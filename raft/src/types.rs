@@ -30,6 +30,8 @@ pub(crate) type AppendRequest = openraft::raft::AppendEntriesRequest<TypeConfig>
 pub(crate) type AppendResult = openraft::raft::StreamAppendResult<TypeConfig>;
 pub(crate) type VoteRequest = openraft::raft::VoteRequest<TypeConfig>;
 pub(crate) type VoteResponse = openraft::raft::VoteResponse<TypeConfig>;
+/// What became of a proposed entry.
+pub(crate) type Written = openraft::raft::WriteResult<TypeConfig>;
 pub(crate) type Metrics = openraft::RaftMetrics<TypeConfig>;
 
 /// An encoded [`model::Envelope`]. It stays encoded on its way through log and network and is decoded once, when it is

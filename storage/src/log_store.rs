@@ -18,6 +18,8 @@ use self::tail::Tail;
 use self::writer::{Op, Writer};
 use crate::StorageError;
 
+/// What is not yet in a file is held in memory, twice while it is written out.
+const WRITE_BUFFER_BYTES: usize = 16 << 20;
 const ENTRIES: &str = "entries";
 const RECORDS: &str = "records";
 const OWNER: &[u8] = b"owner";
@@ -370,6 +372,7 @@ fn options(is_new: bool) -> Options {
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_avoid_unnecessary_blocking_io(true);
     options.set_max_total_wal_size(64 << 20);
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_keep_log_file_num(3);
     options.set_max_background_jobs(2);
     options

@@ -15,6 +15,8 @@ use crate::{StorageError, atomic_file, decode, encode};
 const POINTER: &str = "current";
 const OWNER: &[u8] = b"m/owner";
 const META: &[u8] = b"m/meta";
+/// What is not yet in a file is held in memory, twice while it is written out.
+const WRITE_BUFFER_BYTES: usize = 16 << 20;
 /// Resources follow, under this prefix and their key.
 const RESOURCE: u8 = b'r';
 
@@ -175,6 +177,7 @@ impl Generation {
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_keep_log_file_num(3);
         options.set_max_background_jobs(2);
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES);
         let of = |db: Result<DB, rocksdb::Error>| {
             let path = path.clone();
             match db {

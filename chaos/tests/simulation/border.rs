@@ -12,8 +12,10 @@ use nix::libc;
 /// What the clocks of the host say whose turn it is, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
-    /// Since some moment.
+    /// Since some moment, without the time that the host was suspended.
     pub monotonic: u64,
+    /// Since that moment, with it.
+    pub boottime: u64,
     /// Since 1970.
     pub wall: u64,
 }
@@ -72,6 +74,7 @@ unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, to: *mut libc::timesp
     };
     let nanos = match clock {
         libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE => clocks.wall,
+        libc::CLOCK_BOOTTIME => clocks.boottime,
         _ => clocks.monotonic,
     };
     let time = libc::timespec {

@@ -11,10 +11,17 @@ pub enum Bug {
     VoteIsNotSynced,
     /// A leader answers reads by itself for as long as its own clock says that nobody else can lead.
     ReadByLease,
+    /// A leader that has a lease does not notice that its host was suspended.
+    SleepUnnoticed,
 }
 
 impl Bug {
-    pub const ALL: [Self; 3] = [Self::AckBeforeSync, Self::VoteIsNotSynced, Self::ReadByLease];
+    pub const ALL: [Self; 4] = [
+        Self::AckBeforeSync,
+        Self::VoteIsNotSynced,
+        Self::ReadByLease,
+        Self::SleepUnnoticed,
+    ];
 
     /// The name that a child process is told.
     pub fn name(self) -> &'static str {
@@ -23,6 +30,7 @@ impl Bug {
             Self::AckBeforeSync => "ack-before-sync",
             Self::VoteIsNotSynced => "vote-is-not-synced",
             Self::ReadByLease => "read-by-lease",
+            Self::SleepUnnoticed => "sleep-unnoticed",
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{ByteCount, Capacity, Millicores, NodeDraft};
-use raft::{Cluster, Config, Ground, Start, StartError, Timing};
+use raft::{Cluster, Config, Ground, READ_LEASE_MAX, Start, StartError, Timing};
+use rand::Rng as _;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -18,6 +19,10 @@ use crate::stream::{SimWires, address};
 
 /// A piece of time.
 pub const TICK: Micros = 1_000;
+/// The pace of a clock that is right.
+const EVEN: u64 = 100;
+/// Some clocks run twice as fast as others, which is further apart than any real ones are.
+const PACES: std::ops::Range<u64> = 70..141;
 /// What the clocks say when a run begins, in nanoseconds.
 const MONOTONIC: u64 = 1_000_000_000_000;
 const WALL: u64 = 1_790_000_000_000_000_000;
@@ -32,8 +37,16 @@ pub struct SimHost {
     disk: LossyDisk,
     runtime: Option<Runtime>,
     started: Started,
+    /// How many of its clock's ticks there are to a hundred real ones.
+    pace: u64,
+    /// Hundredths of a tick that are not yet given to it.
+    due: u64,
+    /// How far its clocks are ahead because they are fast, or behind because they are slow.
+    drift: i64,
     /// How far its monotonic clock is behind: it stood still while the host was suspended.
-    behind: Micros,
+    slept: Micros,
+    /// A suspended host finds all its clocks where they were, as a virtual machine may.
+    is_virtual: bool,
     /// How far its wall clock is ahead.
     pub ahead: i64,
     /// It gets no time.
@@ -51,7 +64,11 @@ impl SimHost {
             disk: LossyDisk::new(net, bug),
             runtime: None,
             started: Started::default(),
-            behind: 0,
+            pace: net.random(|it| it.random_range(PACES)),
+            due: 0,
+            drift: 0,
+            slept: 0,
+            is_virtual: bug == Bug::SleepUnnoticed,
             ahead: 0,
             is_paused: false,
             missed: 0,
@@ -62,6 +79,7 @@ impl SimHost {
     pub fn usual_clocks(now: Micros) -> Clocks {
         Clocks {
             monotonic: MONOTONIC + now * 1_000,
+            boottime: MONOTONIC + now * 1_000,
             wall: WALL + now * 1_000,
         }
     }
@@ -69,8 +87,11 @@ impl SimHost {
     /// It is this host's turn: its clocks are as they were when the last piece of time ended.
     fn turn(&self) {
         let usual = Self::usual_clocks(self.net.now().saturating_sub(TICK));
+        let since_boot = (usual.monotonic - self.missed * 1_000).saturating_add_signed(self.drift * 1_000);
+        let monotonic = since_boot - self.slept * 1_000;
         border::set(Clocks {
-            monotonic: usual.monotonic - (self.behind + self.missed) * 1_000,
+            monotonic,
+            boottime: if self.is_virtual { monotonic } else { since_boot },
             wall: usual.wall.saturating_add_signed(self.ahead * 1_000),
         });
     }
@@ -125,6 +146,12 @@ impl SimHost {
                 snapshot_after: 60,
                 keep_after_snapshot: 10,
                 voter_grace: Duration::from_secs(4),
+                // Both ways of reading, side by side.
+                read_lease: if self.host.is_multiple_of(2) {
+                    Duration::ZERO
+                } else {
+                    READ_LEASE_MAX
+                },
                 ..Timing::default()
             },
             services: None,
@@ -171,7 +198,7 @@ impl SimHost {
         self.is_paused = false;
         let missed = std::mem::take(&mut self.missed);
         if suspended {
-            self.behind += missed;
+            self.slept += missed;
             return;
         }
         self.turn();
@@ -180,14 +207,20 @@ impl SimHost {
         }
     }
 
-    /// Gives it a piece of time, which ends now.
+    /// Gives it a piece of time, which ends now: by its own clock none, one or two ticks.
     pub fn tick(&mut self) {
-        let Some(runtime) = &self.runtime else { return };
         if self.is_paused {
             self.missed += TICK;
             return;
         }
-        self.turn();
-        runtime.block_on(async { tokio::time::sleep(Duration::from_micros(TICK)).await });
+        let Some(runtime) = &self.runtime else { return };
+        self.due += self.pace;
+        self.drift -= TICK.cast_signed();
+        while self.due >= EVEN {
+            self.due -= EVEN;
+            self.drift += TICK.cast_signed();
+            self.turn();
+            runtime.block_on(async { tokio::time::sleep(Duration::from_micros(TICK)).await });
+        }
     }
 }

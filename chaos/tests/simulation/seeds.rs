@@ -9,13 +9,15 @@ use tracing_subscriber::EnvFilter;
 use crate::bug::Bug;
 use crate::run;
 
-/// Which seeds: `200`, or `7..20`.
+/// Which seeds: `500`, or `7..20`.
 const SEEDS: &str = "SEEDS";
 /// Tells a child process what to run.
 const SEED: &str = "SIM_SEED";
 const BUG: &str = "SIM_BUG";
 /// How many are run by `make test`.
-const USUAL: u64 = 200;
+const USUAL: u64 = 500;
+/// How many are tried until one finds a bug that was put in.
+const TRIED: u64 = 400;
 
 /// How often something panicked in this process.
 static PANICS: AtomicU64 = AtomicU64::new(0);
@@ -167,7 +169,7 @@ fn a_seed_is_always_the_same_run() {
 
 fn is_found(bug: Bug, by: &str) {
     let finds = |line: &Line| !line.is_good && line.text.contains(by);
-    let lines = many(1..200, bug, finds);
+    let lines = many(1..TRIED, bug, finds);
     let found = lines.iter().find(|it| finds(it));
     let found = found.unwrap_or_else(|| panic!("{} was not found by any seed", bug.name()));
     println!("{} is found by seed {}", bug.name(), found.seed);
@@ -186,4 +188,9 @@ fn a_vote_that_is_not_synced_is_found() {
 #[test]
 fn a_read_that_trusts_a_clock_is_found() {
     is_found(Bug::ReadByLease, "linearizability");
+}
+
+#[test]
+fn a_lease_that_outlives_a_suspended_host_is_found() {
+    is_found(Bug::SleepUnnoticed, "linearizability");
 }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap::{ArgAction, Args, ValueEnum};
 use serde::Deserialize;
 
+use super::ReadLease;
+
 /// Flags of `goblins server`. Each can also be a `GOBLINS_*` variable or a line of the TOML file; flags win, then
 /// variables.
 #[derive(Clone, Debug, Default, Args)]
@@ -66,9 +68,14 @@ pub(crate) struct ServerArgs {
     /// Changes, and reads of secret values, that an account may make an hour, or off [default: 100]
     #[arg(long, env = "GOBLINS_API_RATE_LIMIT", value_name = "N|off")]
     pub(crate) api_rate_limit: Option<RateLimit>,
-    /// Take a snapshot of the state each time this many changes were made, and forget the log before it [default: 10000]
+    /// Take a snapshot of the state each time this many changes were made, or a quarter of all there is where that is more, and
+    /// forget the log before it [default: 10000]
     #[arg(long, env = "GOBLINS_SNAPSHOT_ENTRIES", value_name = "N")]
     pub(crate) snapshot_entries: Option<u64>,
+    /// Whether a leader on this host answers reads without asking a majority again when one answered within the last 100 ms;
+    /// auto: unless in a virtual machine, which can be stopped with its clocks [default: auto]
+    #[arg(long, env = "GOBLINS_READ_LEASE", value_name = "WHEN")]
+    pub(crate) read_lease: Option<ReadLease>,
     /// Where the first node writes the first admin's API key, with mode 0600 [default: it is printed once]
     #[arg(long, env = "GOBLINS_BOOTSTRAP_KEY_FILE", value_name = "PATH")]
     pub(crate) bootstrap_key_file: Option<PathBuf>,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::ReadLease;
 use super::args::{LogFormat, ServerArgs};
 
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +33,7 @@ struct File {
     token: Option<String>,
     api_rate_limit: Option<Limit>,
     snapshot_entries: Option<u64>,
+    read_lease: Option<ReadLease>,
     bootstrap_key_file: Option<PathBuf>,
     log: Option<String>,
     log_format: Option<LogFormat>,
@@ -82,6 +84,7 @@ impl ServerArgs {
             token: self.token.or(file.token),
             api_rate_limit: self.api_rate_limit.or(limit),
             snapshot_entries: self.snapshot_entries.or(file.snapshot_entries),
+            read_lease: self.read_lease.or(file.read_lease),
             bootstrap_key_file: self.bootstrap_key_file.or(file.bootstrap_key_file),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),

@@ -14,8 +14,10 @@ use tonic::transport::Channel;
 
 use crate::forward::Forwards;
 use crate::leases::LeaseBook;
+use crate::proposals::Proposals;
 use crate::publish::Published;
 use crate::read::Rounds;
+use crate::slept::Awake;
 use crate::tls::Tls;
 use crate::transport::{Links, Purpose};
 use crate::types::{Metrics, Raft};
@@ -35,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) links: Links,
     pub(crate) forwards: Forwards,
+    pub(crate) proposals: Proposals,
     pub(crate) room: Room,
     pub(crate) leases: LeaseBook,
     pub(crate) contact: Contact,
@@ -44,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) reads: Rounds,
     /// Readers of all nodes, while this one leads.
     pub(crate) leader_reads: Rounds,
+    pub(crate) awake: Awake,
+    pub(crate) started: Instant,
     pub(crate) stop: CancellationToken,
 }
 

@@ -1,6 +1,7 @@
 //! Consensus messages from other nodes.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use openraft::base::BoxStream;
@@ -9,6 +10,7 @@ use storage::Checksum;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Caller;
+use crate::READ_LEASE_MAX;
 use crate::blocking;
 use crate::cluster::Core;
 use crate::proto;
@@ -16,6 +18,9 @@ use crate::proto::raft_server::Raft;
 use crate::proto::snapshot_chunk::Part;
 use crate::state_machine::SnapshotData;
 use crate::types::AppendRequest;
+
+/// Why a node does not vote yet.
+const JUST_STARTED: &str = "this node has just started and cannot vote yet";
 
 /// Answers consensus messages.
 pub(super) struct RaftService {
@@ -58,6 +63,7 @@ impl Raft for RaftService {
         let caller = request.extensions().get().copied();
         let request = request.into_inner();
         self.core.links.check(request.route.as_ref(), caller)?;
+        may_vote(self.core.started.elapsed())?;
         let reply = self
             .core
             .raft
@@ -71,6 +77,7 @@ impl Raft for RaftService {
         let caller = request.extensions().get().copied();
         let request = request.into_inner();
         self.core.links.check(request.route.as_ref(), caller)?;
+        may_vote(self.core.started.elapsed())?;
         let reply = self
             .core
             .raft
@@ -169,6 +176,15 @@ impl Raft for RaftService {
     }
 }
 
+/// A node that started so long ago does not know whether it answered a leader the moment before, which may be answering
+/// reads for that still: it votes for nobody until that must be over.
+fn may_vote(since: Duration) -> Result<(), Status> {
+    if since < READ_LEASE_MAX * 2 {
+        return Err(Status::unavailable(JUST_STARTED));
+    }
+    Ok(())
+}
+
 /// Why a stream was cut short.
 #[derive(Clone, Default)]
 struct Failure(Arc<Mutex<Option<Status>>>);
@@ -218,4 +234,16 @@ fn stopped(error: impl std::fmt::Display) -> Status {
 fn disk(error: storage::StorageError) -> Status {
     tracing::error!(error = &error as &dyn std::error::Error, "cannot take a snapshot in");
     Status::resource_exhausted(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_may_have_promised_not_to_vote_does_not() {
+        assert!(may_vote(Duration::ZERO).is_err_and(|it| it.message() == JUST_STARTED));
+        assert!(may_vote(READ_LEASE_MAX).is_err());
+        assert!(may_vote(READ_LEASE_MAX * 2).is_ok());
+    }
 }

@@ -1,7 +1,7 @@
 //! Putting a node together from its folder.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
@@ -18,12 +18,15 @@ use crate::forward::Forwards;
 use crate::leases::LeaseBook;
 use crate::log_store::RaftLog;
 use crate::network::NetworkFactory;
+use crate::proposals::Proposals;
 use crate::read::Rounds;
+use crate::slept::Awake;
 use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
 use crate::{
     Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, error, heartbeat, renewal, rotation, server,
+    snapshotting,
 };
 
 /// Whole snapshots pass in this time, or are begun again.
@@ -74,6 +77,7 @@ pub(super) async fn assemble(
     let (failing, fatal) = watch::channel(None);
     let failing = Arc::new(failing);
     let (reads, questions) = Rounds::new();
+    let (proposals, proposed) = Proposals::new();
     let (leader_reads, leader_questions) = Rounds::new();
     let core = Arc::new(Core {
         cluster: identity.cluster,
@@ -87,6 +91,7 @@ pub(super) async fn assemble(
         published,
         snapshots,
         forwards: Forwards::new(links.clone(), stop.clone()),
+        proposals,
         links,
         room: Room::new(&config.data_dir),
         leases: LeaseBook::default(),
@@ -95,6 +100,8 @@ pub(super) async fn assemble(
         fatal,
         reads,
         leader_reads,
+        awake: Awake::default(),
+        started: Instant::now(),
         stop: stop.clone(),
     });
     let lifeline = Arc::new(Lifeline::new(core.raft.clone(), stop.clone(), dir, closed));
@@ -104,6 +111,7 @@ pub(super) async fn assemble(
             let _ = stop.run_until_cancelled(task).await;
         });
     };
+    until_stopped(boxed(proposed.run(core.raft.clone())));
     until_stopped(boxed(observe(core.clone(), leading, failing.clone())));
     let asked = core.clone();
     until_stopped(boxed(questions.answer(move || asked.clone().read_round())));
@@ -125,6 +133,7 @@ pub(super) async fn assemble(
     until_stopped(boxed(watch_room(core.clone())));
     until_stopped(boxed(heartbeat::run(core.clone())));
     until_stopped(boxed(autopilot::run(core.clone())));
+    until_stopped(boxed(snapshotting::run(core.clone())));
     core.raft.run();
     Ok(Cluster { core, lifeline })
 }
@@ -162,7 +171,8 @@ fn settings(config: &Config) -> Result<openraft::Config, StartError> {
         election_timeout_max: millis(election_max),
         install_snapshot_timeout: SNAPSHOT_MILLIS,
         max_payload_entries: ENTRIES_A_MESSAGE,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(*snapshot_after),
+        // See `crate::snapshotting`.
+        snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: *keep_after_snapshot,
         purge_batch_size: PURGE_LOT.min(*snapshot_after).max(1),
         // Further behind than this, a snapshot is sooner there than the entries.
@@ -178,14 +188,25 @@ fn settings(config: &Config) -> Result<openraft::Config, StartError> {
 /// Translates openraft's metrics: who leads, and whether consensus has stopped by itself.
 async fn observe(core: Arc<Core>, leading: watch::Sender<Leadership>, failing: Arc<watch::Sender<Option<String>>>) {
     let mut metrics = core.raft.metrics();
+    let mut known = None;
     loop {
-        let now = metrics.borrow_and_update().clone();
-        for (id, peer) in now.membership_config.nodes() {
-            core.links.note(*id, &peer.address);
+        // Entries change them too, thousands of times a second: nothing of that is copied.
+        let (leadership, membership, running) = {
+            let now = metrics.borrow_and_update();
+            (
+                leadership(&now),
+                now.membership_config.clone(),
+                now.running_state.clone(),
+            )
+        };
+        if known.as_ref().is_none_or(|it| !Arc::ptr_eq(it, &membership)) {
+            for (id, peer) in membership.nodes() {
+                core.links.note(*id, &peer.address);
+            }
+            known = Some(membership);
         }
-        let leadership = leadership(&now);
         if leadership.is_self {
-            core.leases.begin(leadership.term, std::time::Instant::now());
+            core.leases.begin(leadership.term, Instant::now());
         } else {
             core.leases.end();
         }
@@ -194,7 +215,7 @@ async fn observe(core: Arc<Core>, leading: watch::Sender<Leadership>, failing: A
             *known = leadership;
             changed
         });
-        match now.running_state {
+        match running {
             Err(error @ (Fatal::StorageError(_) | Fatal::Panicked)) => {
                 let reason = format!("consensus has stopped: {error}");
                 failing.send_replace(Some(reason));
