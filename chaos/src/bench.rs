@@ -21,11 +21,13 @@ mod outage;
 pub mod planner;
 mod raft;
 mod secrets;
+mod store;
 
 pub use api::api;
 pub use deploy::{DeployEffort, RawError, deploy};
 pub use raft::raft;
 pub use secrets::secrets;
+pub use store::store;
 
 /// Why there are no figures.
 #[derive(Debug, Error)]
@@ -86,6 +88,8 @@ pub struct Effort {
     pub objects: usize,
     /// How often the leader is killed.
     pub kills: usize,
+    /// Seconds of writes at full load in which nobody must be elected.
+    pub soak: u64,
     /// Without the peer, ratios are left out.
     pub peer: bool,
 }
@@ -97,6 +101,7 @@ impl Default for Effort {
             clients: vec![1, 64, 256],
             objects: 10_000,
             kills: 20,
+            soak: 0,
             peer: true,
         }
     }

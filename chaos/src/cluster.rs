@@ -156,7 +156,7 @@ impl Cluster {
             }
         }
         program = program.args(&self.options.flags);
-        for name in ["GOBLINS_LOG", "RUST_BACKTRACE"] {
+        for name in ["GOBLINS_LOG", "GOBLINS_READ_LEASE", "RUST_BACKTRACE"] {
             if let Some(value) = std::env::var_os(name) {
                 program = program.env(name, value);
             }

@@ -51,6 +51,9 @@ async fn all(effort: &Effort) -> Result<(), BenchError> {
         .collect();
     print_memory(&memory, peer.as_ref().map(|peer| peer.memory.as_slice()));
 
+    if effort.soak > 0 {
+        soak(&cluster, &ids, effort).await?;
+    }
     if effort.kills > 0 {
         let path = format!("/api/configs/{}/", ids[0]);
         let mut member = outage::Own {
@@ -65,6 +68,31 @@ async fn all(effort: &Effort) -> Result<(), BenchError> {
         }
     }
     Ok(())
+}
+
+/// Writes at full load for long; nobody may have thought meanwhile that the leader was gone.
+async fn soak(cluster: &Cluster, ids: &[String], effort: &Effort) -> Result<(), BenchError> {
+    let before = term(cluster).await?;
+    let long = Effort {
+        seconds: effort.soak,
+        ..effort.clone()
+    };
+    let figure = own_load(cluster, ids, true, ids.len(), &long)?.run().await?;
+    println!(
+        "{} s of writes by {} clients: {:.0}/s, p99 {:.1} ms, {} failed; elections: {}",
+        effort.soak,
+        ids.len(),
+        figure.per_second,
+        figure.p99,
+        figure.failed,
+        term(cluster).await? - before,
+    );
+    Ok(())
+}
+
+async fn term(cluster: &Cluster) -> Result<u64, BenchError> {
+    let told = cluster.client(1)?.get("/api/cluster/").await?;
+    Ok(told["term"].as_u64().unwrap_or_default())
 }
 
 fn own_load(

@@ -23,6 +23,8 @@ enum What {
     Planner,
     /// Reading sealed values, and rotating the key of --objects of them while others write, on three nodes.
     Secrets(EffortArgs),
+    /// Starts, memory, snapshots and their cost with --objects (better: 1000000) small resources, on one node.
+    Store(EffortArgs),
 }
 
 #[derive(Debug, Args)]
@@ -39,6 +41,9 @@ struct EffortArgs {
     /// How often the leader is killed.
     #[arg(long, default_value_t = 20)]
     kills: usize,
+    /// Seconds of writes at full load, after which nobody must have been elected (raft only).
+    #[arg(long, default_value_t = 0)]
+    soak: u64,
     /// Leaves etcd out.
     #[arg(long)]
     no_peer: bool,
@@ -74,6 +79,7 @@ impl EffortArgs {
             clients: self.clients,
             objects: self.objects,
             kills: self.kills,
+            soak: self.soak,
             peer: !self.no_peer,
         }
     }
@@ -87,6 +93,7 @@ pub fn run(command: BenchCommand) -> anyhow::Result<()> {
         Some(What::Deploy(args)) => bench::deploy(&args.effort())?,
         Some(What::Planner) => bench::planner::planner(),
         Some(What::Secrets(args)) => bench::secrets(&args.effort())?,
+        Some(What::Store(args)) => bench::store(&args.effort())?,
     }
     Ok(())
 }
