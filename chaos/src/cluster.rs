@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -65,6 +66,9 @@ pub enum ClusterError {
     },
 }
 
+/// Makes the socket on standard input the one that sd_listen_fds(3) speaks of.
+const HAND_OVER: &str = r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@""#;
+
 /// How the daemons are started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -76,6 +80,8 @@ pub struct Options {
     pub environment: BTreeMap<u8, Vec<(String, String)>>,
     /// The daemon of each host that does not run the one under test.
     pub programs: BTreeMap<u8, PathBuf>,
+    /// The proxies' sockets outlive the daemons, as a socket unit of systemd makes them.
+    pub keeps_sockets: bool,
 }
 
 /// One daemon a host. Dropping it stops nothing: the lab ends its hosts' processes.
@@ -87,6 +93,8 @@ pub struct Cluster {
     daemons: BTreeMap<u8, HostProcess>,
     token: Option<String>,
     key: String,
+    /// Those that outlive daemons.
+    sockets: BTreeMap<u8, Arc<TcpListener>>,
 }
 
 impl Cluster {
@@ -100,6 +108,7 @@ impl Cluster {
             daemons: BTreeMap::new(),
             token: None,
             key: String::new(),
+            sockets: BTreeMap::new(),
         };
         for host in lab.running() {
             cluster.add(lab, host).await?;
@@ -131,7 +140,7 @@ impl Cluster {
             Some(other) => other.clone(),
             None => paths::goblins()?,
         };
-        let mut program = Program::new(goblins, self.log(host)).args(["server"]);
+        let mut program = self.program(lab, host, goblins)?.args(["server"]);
         program = program.args(["--data-dir".as_ref(), disk.join("data").as_os_str()]);
         program = program.args(["--node-name", &node_name(host), "--api-rate-limit", "off"]);
         for (flag, port) in [
@@ -167,6 +176,26 @@ impl Cluster {
         let daemon = lab.spawn(host, &program)?;
         self.daemons.insert(host, daemon);
         self.daemon(host)
+    }
+
+    /// The daemon's program, handed the socket that it is to use where sockets are kept.
+    fn program(&mut self, lab: &Lab, host: u8, goblins: PathBuf) -> Result<Program, ClusterError> {
+        let log = self.log(host);
+        if !self.options.keeps_sockets {
+            return Ok(Program::new(goblins, log));
+        }
+        let socket = match self.sockets.get(&host) {
+            Some(kept) => Arc::clone(kept),
+            None => Arc::new(lab.listen(host, HTTP_PORT)?),
+        };
+        self.sockets.insert(host, Arc::clone(&socket));
+        let program = Program::new("sh", log).input(socket);
+        Ok(program.args(["-c".as_ref(), HAND_OVER.as_ref(), "sh".as_ref(), goblins.as_os_str()]))
+    }
+
+    /// Whether the proxies' sockets outlive the daemons.
+    pub fn keeps_sockets(&self) -> bool {
+        self.options.keeps_sockets
     }
 
     /// What the host is to run from its next start on; `None` is the daemon under test.

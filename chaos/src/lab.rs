@@ -10,7 +10,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub mod init;
 mod network;
 mod process;
 mod record;
+mod socket;
 
 pub use capture::Capture;
 pub use network::Network;
@@ -185,6 +186,12 @@ impl Lab {
     /// Starts a program on a host, in the host's cgroup, and leaves it running.
     pub fn spawn(&self, host: u8, program: &Program) -> Result<HostProcess, LabError> {
         process::spawn(self, host, program)
+    }
+
+    /// Opens a socket on a host that stays open whatever happens to the programs there, as long as it is held here.
+    pub fn listen(&self, host: u8, port: u16) -> Result<TcpListener, LabError> {
+        let processes = self.record.hosts.get(&host).ok_or(LabError::HostOff(host))?;
+        socket::listen(processes.init, SocketAddr::from((self.address(host), port)))
     }
 
     /// Power loss: the host's cable goes silent, then all of its processes die at once. Its disk stays.

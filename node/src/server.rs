@@ -4,6 +4,7 @@ mod certificate;
 mod greeting;
 mod hosting;
 mod http;
+mod sockets;
 mod stop;
 
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use model::{Capacity, NodeDraft};
-use proxy::{ProxyConfig, ProxyHandle};
+use proxy::{Kept, ProxyConfig, ProxyHandle};
 use raft::{Cluster, Start};
 use storage::DataDir;
 use tokio::net::TcpListener;
@@ -30,6 +31,7 @@ use crate::keyring::{Keyrings, Slot};
 use crate::settings::{Birth, RateLimit, Settings, addresses};
 use crate::{controllers, feeds, telemetry};
 use hosting::Hosting;
+use sockets::Sockets;
 
 /// Name of the account that a new cluster begins with.
 const ADMIN: &str = "admin";
@@ -87,17 +89,16 @@ impl Node {
     }
 
     async fn start(settings: &Settings) -> Result<Self> {
-        let api_listener = TcpListener::bind(settings.api_addr).await.with_context(|| {
-            format!(
-                "cannot listen on --api-addr {}; is another program using it?",
-                settings.api_addr
-            )
-        })?;
+        let mut sockets = Sockets::handed_over()?;
+        let api_listener = TcpListener::from_std(sockets.take("--api-addr", settings.api_addr)?)
+            .context("cannot use the socket of the API")?;
         addresses::require_free("--peer-addr", settings.peer_addr)?;
-        addresses::require_free("--http-addr", settings.http_addr)?;
-        if let Some(addr) = settings.https_addr {
-            addresses::require_free("--https-addr", addr)?;
-        }
+        let http = sockets.kept_or_free("--http-addr", settings.http_addr)?;
+        let https = match settings.https_addr {
+            Some(addr) => sockets.kept_or_free("--https-addr", addr)?,
+            None => None,
+        };
+        sockets.all_are_taken(settings)?;
         // containerd's own folder lies in it and is made first.
         DataDir::check(&settings.data_dir)?;
         let supervisor = match &settings.containers {
@@ -123,6 +124,7 @@ impl Node {
             ProxyConfig {
                 http_addr: settings.http_addr,
                 https: certificate::https(settings)?,
+                kept: Kept { http, https },
                 workers: workers(),
                 peers: Arc::new(ProxyPeers(cluster.peer_tls(PROXY_PROTOCOL))),
             },

@@ -1,7 +1,7 @@
 //! The proxy as its daemon sees it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,16 +23,27 @@ use crate::worker::{self, Door};
 const BACKLOG: i32 = 4096;
 
 /// How a proxy works.
-#[derive(Clone)]
 pub struct ProxyConfig {
     /// Where it listens for plain HTTP from clients, and for TLS from other proxies.
     pub http_addr: SocketAddr,
     /// Where it listens for HTTPS, if it does.
     pub https: Option<Https>,
-    /// Threads, each with a listener of its own.
+    /// Sockets that somebody else keeps open.
+    pub kept: Kept,
+    /// Threads, each with a listener of its own, or a share of one that is kept.
     pub workers: usize,
     /// Proves that other proxies belong to the cluster, and this one to them.
     pub peers: Arc<dyn Peers>,
+}
+
+/// Sockets that listen at the addresses of a proxy, do not block, and stay open when it ends: what is in their queues then
+/// waits for the next one.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// For plain HTTP.
+    pub http: Option<TcpListener>,
+    /// For HTTPS.
+    pub https: Option<TcpListener>,
 }
 
 /// How a proxy serves HTTPS.
@@ -96,15 +107,10 @@ impl ProxyHandle {
         let (alive, ended) = watch::channel(());
         let alive = Arc::new(alive);
         for n in 0..config.workers.max(1) {
-            let mut doors = vec![Door {
-                listener: listen(config.http_addr)?,
-                tls: None,
-            }];
+            let mut doors = vec![door(config.http_addr, config.kept.http.as_ref(), None)?];
             if let Some(https) = &config.https {
-                doors.push(Door {
-                    listener: listen(https.addr)?,
-                    tls: Some(Arc::clone(&https.tls)),
-                });
+                let tls = Some(Arc::clone(&https.tls));
+                doors.push(door(https.addr, config.kept.https.as_ref(), tls)?);
             }
             let (shared, stop, alive) = (Arc::clone(&shared), stop.clone(), Arc::clone(&alive));
             let thread = std::thread::Builder::new().name(format!("proxy-{n}"));
@@ -164,8 +170,21 @@ impl Drop for ProxyHandle {
     }
 }
 
+/// Where a worker takes connections: its share of a socket that is kept, or a listener of its own.
+fn door(addr: SocketAddr, kept: Option<&TcpListener>, tls: Option<Arc<ServerConfig>>) -> Result<Door, StartError> {
+    let listener = match kept {
+        Some(kept) => kept.try_clone().map_err(|source| StartError::Listen { addr, source })?,
+        None => listen(addr)?,
+    };
+    Ok(Door {
+        listener,
+        is_kept: kept.is_some(),
+        tls,
+    })
+}
+
 /// Each worker has a listener of its own on the same port; the kernel spreads connections over them.
-fn listen(addr: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+fn listen(addr: SocketAddr) -> Result<TcpListener, StartError> {
     let open = || -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;

@@ -23,5 +23,5 @@ mod tunnel;
 mod upstream;
 mod worker;
 
-pub use handle::{Https, ProxyConfig, ProxyHandle, StartError};
+pub use handle::{Https, Kept, ProxyConfig, ProxyHandle, StartError};
 pub use hop::Peers;

@@ -43,6 +43,8 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 /// A listener, and how it is spoken to.
 pub(crate) struct Door {
     pub(crate) listener: std::net::TcpListener,
+    /// It stays open when this process ends.
+    pub(crate) is_kept: bool,
     /// `None` is plain HTTP for clients, and TLS for other proxies.
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
@@ -112,6 +114,9 @@ impl Connections {
                     sleep(BREATH).await;
                 }
             }
+        }
+        if door.is_kept {
+            return;
         }
         // The kernel has taken these for us already; it would cut them when the listener is closed.
         let Ok(listener) = listener.into_std() else { return };

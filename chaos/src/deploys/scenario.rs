@@ -162,8 +162,11 @@ async fn back(stage: &mut Stage, host: u8, from: Duration, under: &mut Under) ->
                 .map_err(|error| error.to_string())
         })
         .await?;
-    let until = under.load.elapsed();
-    under.away.push(Away { host, from, until });
+    // A socket that is kept takes connections all the time.
+    if !stage.cluster.keeps_sockets() {
+        let until = under.load.elapsed();
+        under.away.push(Away { host, from, until });
+    }
     stage.cluster.wait_ready(host).await?;
     stage.wait_proxy(host).await
 }

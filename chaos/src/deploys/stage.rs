@@ -75,12 +75,20 @@ impl Stage {
     /// Makes hosts, daemons and the service, and waits until every replica is ready and every proxy knows it. `flags`
     /// are further ones of every daemon.
     pub async fn set(flags: &[&str]) -> Result<Self, StageError> {
+        Self::with(Options {
+            flags: flags.iter().map(|&it| it.to_owned()).collect(),
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// [`Stage::set`] with daemons that are started in another way.
+    pub async fn with(options: Options) -> Result<Self, StageError> {
         let mut lab = Lab::up(HOSTS, None)?;
         let registry = Registry::start(&mut lab).await?;
         let options = Options {
             insecure_registries: vec![registry.address().to_owned()],
-            flags: flags.iter().map(|&it| it.to_owned()).collect(),
-            ..Options::default()
+            ..options
         };
         let cluster = Cluster::start(&lab, options).await?;
         let mut stage = Self {

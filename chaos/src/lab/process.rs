@@ -2,6 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -21,6 +23,7 @@ pub struct Program {
     words: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     log: PathBuf,
+    input: Option<Arc<TcpListener>>,
 }
 
 impl Program {
@@ -30,6 +33,7 @@ impl Program {
             words: vec![program.as_ref().to_owned()],
             environment: Vec::new(),
             log: log.into(),
+            input: None,
         }
     }
 
@@ -37,6 +41,12 @@ impl Program {
     pub fn args<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
         self.words
             .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives it a socket as its standard input.
+    pub fn input(mut self, socket: Arc<TcpListener>) -> Self {
+        self.input = Some(socket);
         self
     }
 
@@ -106,7 +116,13 @@ pub(super) fn spawn(lab: &Lab, host: u8, program: &Program) -> Result<HostProces
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.envs(program.environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(log).stderr(log_too);
+    let input = match &program.input {
+        Some(socket) => Stdio::from(OwnedFd::from(
+            socket.try_clone().map_err(LabError::file("share", &program.log))?,
+        )),
+        None => Stdio::null(),
+    };
+    command.stdin(input).stdout(log).stderr(log_too);
     let mut child = command.spawn().map_err(LabError::file("run", Path::new("sh")))?;
 
     let outer = ProcessId::of(child.id().cast_signed());

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chaos::cluster::Options;
 use chaos::deploys::{Outcome, REPLICAS, Stage, scenario};
 use chaos::load::{Method, Trouble};
 
@@ -69,6 +70,29 @@ async fn restarts_cost_only_those_who_ask_the_proxy_that_is_away() {
     let outcome = scenario::kill_daemon(&mut stage, 3).await;
     let kill = expect(&stage, outcome);
     assert!(kill.avoidable().is_empty(), "{kill}\n{}", stage.cluster.tails(40));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restarts_with_sockets_that_are_kept_cost_nobody_anything() {
+    if !can_make_hosts() {
+        return;
+    }
+    install_crypto();
+    let options = Options {
+        keeps_sockets: true,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options).await.expect("the service is up");
+    let outcome = scenario::restart_each(&mut stage).await;
+    let restarts = expect(&stage, outcome);
+    println!("{restarts}");
+    assert!(restarts.away.is_empty(), "{restarts}");
+    assert!(
+        restarts.report.failures.is_empty(),
+        "{restarts}\n{:?}\n{}",
+        restarts.report.failures,
+        stage.cluster.tails(40)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

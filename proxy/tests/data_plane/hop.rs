@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use planner::Target;
-use proxy::{ProxyConfig, ProxyHandle};
+use proxy::{Kept, ProxyConfig, ProxyHandle};
 
 use crate::backend::FakeBackend;
 use crate::client::Client;
@@ -26,6 +26,7 @@ fn stranger(peers: FakePeers, far: SocketAddr) -> (ProxyHandle, SocketAddr) {
     let config = ProxyConfig {
         http_addr: free_address(),
         https: None,
+        kept: Kept::default(),
         workers: 1,
         peers: Arc::new(peers),
     };
@@ -60,6 +61,7 @@ fn a_node_that_is_no_member_any_more_is_sent_away() {
     let config = ProxyConfig {
         http_addr: free_address(),
         https: None,
+        kept: Kept::default(),
         workers: 1,
         peers: Arc::new(removed.clone()),
     };

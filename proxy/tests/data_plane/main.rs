@@ -5,6 +5,7 @@ mod client;
 mod drain;
 mod farewell;
 mod hop;
+mod kept;
 mod peers;
 mod retry;
 mod routing;
@@ -17,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 use crate::peers::FakePeers;
 use model::{NodeId, ReplicaId, Revision, RouteId, ServiceId};
 use planner::{Backend, HostRoutes, PathRoute, RouteTable, Target};
-use proxy::{ProxyConfig, ProxyHandle};
+use proxy::{Kept, ProxyConfig, ProxyHandle};
 use uuid::Uuid;
 
 /// All proxies of a test are of one cluster, where it says nothing else.
@@ -30,6 +31,7 @@ fn proxy(table: RouteTable) -> (ProxyHandle, SocketAddr) {
     let config = ProxyConfig {
         http_addr: addr,
         https: None,
+        kept: Kept::default(),
         workers: 2,
         peers: PEERS.clone(),
     };

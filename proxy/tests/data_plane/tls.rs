@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use planner::RouteTable;
-use proxy::{Https, ProxyConfig, ProxyHandle};
+use proxy::{Https, Kept, ProxyConfig, ProxyHandle};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
@@ -38,6 +38,7 @@ fn secure(table: RouteTable) -> (ProxyHandle, Https, Arc<ClientConfig>) {
     let config = ProxyConfig {
         http_addr: free_address(),
         https: Some(https.clone()),
+        kept: Kept::default(),
         workers: 2,
         peers: PEERS.clone(),
     };
