@@ -3,11 +3,13 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use model::{Deployment, DeploymentId, DeploymentStatus, ImagePin, Key, Kind, Members, PinSource, ProjectId, Revision};
+use model::{
+    Deployment, DeploymentId, DeploymentStatus, ImagePin, Key, Kind, Members, PinSource, ProjectId, Revision, Settings,
+};
 
 use super::services::WithPort;
 use super::workers::Background;
-use super::workloads::{Workload, Workloads};
+use super::workloads::{PINNED, Workload, Workloads, pinned_out};
 use super::{ANY_TEXT, TEXT};
 use crate::fields::{Field, Shape};
 use crate::output::Out;
@@ -29,6 +31,7 @@ pub type WorkerDeployments = DeploymentsOf<Background>;
 pub struct DeploymentView {
     deployment: Deployment,
     pin: Option<ImagePin>,
+    settings: Settings,
 }
 
 impl Deref for DeploymentView {
@@ -125,6 +128,21 @@ impl Resource for Deployments {
              deployment.",
             |v| Out::or_null(v.pin.as_ref().map(|it| it.source.word())),
         ),
+        Field::read_only(
+            "secret_versions",
+            Shape::Other("{*: integer}"),
+            "Which version of each secret value its replicas get, by key.",
+            |v| {
+                let versions = v.secrets.iter().map(|it| (it.key.clone().into(), it.version.into()));
+                Out::Object(versions.collect())
+            },
+        ),
+        Field::read_only(
+            "pinned",
+            Shape::Object(PINNED),
+            "What its replicas run with besides, as it was when it began. A rollback brings all of it back.",
+            |v| pinned_out(&v.spec, &v.settings),
+        ),
     ];
 
     fn all<'a>(realm: &Realm<'a>, _project: Option<ProjectId>) -> Members<'a, Deployment> {
@@ -142,6 +160,7 @@ impl Resource for Deployments {
         DeploymentView {
             deployment: model.clone(),
             pin: realm.state.image_pin(model.id).cloned(),
+            settings: realm.state.pinned_settings(model.id),
         }
     }
 

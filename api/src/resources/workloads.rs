@@ -1,6 +1,7 @@
 //! What services and workers have in common: all but the port.
 
 mod container;
+mod pinned;
 mod settings;
 mod table;
 
@@ -11,6 +12,7 @@ use model::{
     ServiceKind, ServicePatch, Settings,
 };
 
+pub use self::pinned::{PINNED, pinned_out};
 pub use self::table::{OF_SERVICES, OF_WORKERS};
 use crate::errors::{ApiError, FieldErrors};
 use crate::fields::{Field, Values};

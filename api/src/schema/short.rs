@@ -1,4 +1,5 @@
-//! Shapes in short, as tables write them for what is only shown: `{id: integer, name: string|null}`, `[string]`.
+//! Shapes in short, as tables write them for what is only shown: `{id: integer, name: string|null}`, `[string]`,
+//! `{*: integer}` for an object with members of any name.
 
 use crate::output::Out;
 
@@ -34,7 +35,13 @@ fn shape(rest: &mut &str) -> Option<Out> {
 }
 
 fn object(rest: &mut &str) -> Option<Out> {
-    *rest = rest.strip_prefix('{')?;
+    *rest = rest.strip_prefix('{')?.trim_start();
+    if let Some(after) = rest.strip_prefix('*') {
+        *rest = after.trim_start().strip_prefix(':')?;
+        let each = shape(rest)?;
+        *rest = rest.trim_start().strip_prefix('}')?;
+        return Some(Out::object([("type", "object".into()), ("additionalProperties", each)]));
+    }
     let (mut properties, mut required) = (Vec::new(), Vec::new());
     loop {
         *rest = rest.trim_start();
@@ -90,7 +97,11 @@ mod tests {
                 r#""name":{"type":["string","null"]}},"required":["id","name"]}}"#
             )
         );
-        for wrong in ["", "text", "{id integer}", "[integer", "integer x"] {
+        assert_eq!(
+            text("{*: integer}"),
+            r#"{"type":"object","additionalProperties":{"type":"integer"}}"#
+        );
+        for wrong in ["", "text", "{*}", "{id integer}", "[integer", "integer x"] {
             assert!(schema(wrong).is_none(), "{wrong}");
         }
     }

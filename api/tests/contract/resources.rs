@@ -147,6 +147,8 @@ pub async fn deployments(api: &Api<'_>) {
             "error_message",
             "image_digest",
             "image_source",
+            "secret_versions",
+            "pinned",
         ],
     );
     let first = first.ok(200)["results"][0].clone();
@@ -199,6 +201,16 @@ pub async fn deployments(api: &Api<'_>) {
         .await
         .json();
     assert_eq!(newest["results"][0]["version_number"], 8);
+    // What was set later is pinned later: under the names that it has in the service, which is now like its newest.
+    let service = api.get(&target).await.ok(200);
+    let pinned = newest["results"][0]["pinned"].as_object().expect("an object").clone();
+    for (field, value) in &pinned {
+        assert_eq!(value, &service[field], "{field}");
+    }
+    assert_eq!(
+        (&pinned["env"], &first["pinned"]["env"]),
+        (&json!({"A": "1"}), &json!({}))
+    );
     // They go with their service.
     api.delete(&target).await;
     api.get(&one).await.detail(404, "Not found.");

@@ -11,7 +11,7 @@ use crate::resources::{ANY_TEXT, NOTES, TEXT};
 use crate::view::service_status::ServiceStatus;
 
 /// An hour: nothing should need longer to stop.
-const STOP_GRACE_MAX: i64 = 3600;
+pub const STOP_GRACE: Shape = Shape::Integer { min: 0, max: 3600 };
 
 /// The fields of services in the order shown.
 pub const OF_SERVICES: [Field<View>; 29] = [
@@ -104,10 +104,7 @@ pub const OF_SERVICES: [Field<View>; 29] = [
     ),
     Field::optional(
         "stop_grace_seconds",
-        Shape::Integer {
-            min: 0,
-            max: STOP_GRACE_MAX,
-        },
+        STOP_GRACE,
         "Seconds between SIGTERM and SIGKILL; default 10.",
         |v| v.service.spec.container.stop_grace_seconds.into(),
     ),
