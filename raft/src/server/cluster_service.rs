@@ -1,7 +1,7 @@
 //! What followers ask of the leader.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use model::NodeId;
@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::forwarded;
 use crate::cluster::Core;
-use crate::propose::Proposed;
 use crate::proto;
 use crate::proto::cluster_server::Cluster;
 use crate::{Lease, TransferError, error};
@@ -34,20 +33,17 @@ impl ClusterService {
 #[tonic::async_trait]
 impl Cluster for ClusterService {
     async fn forward(&self, request: Request<proto::ForwardRequest>) -> Result<Response<proto::ForwardReply>, Status> {
+        use proto::forward_answer::Result as Answer;
         use proto::forward_reply::Result as Wire;
         let caller = request.extensions().get().copied();
         let request = request.into_inner();
         self.core.links.check(request.route.as_ref(), caller)?;
-        let submission = storage::decode(&request.submission).map_err(unreadable)?;
-        let limit = Duration::from_millis(u64::from(request.limit_millis));
-        let result = match self.core.propose_here(submission, limit).await {
-            Proposed::Decided { index, result } => Wire::Decided(proto::Decided {
-                index,
-                result: encoded(&result)?,
-            }),
-            Proposed::NotLeader(leader) => Wire::NotLeader(proto::NotLeader { leader }),
-            Proposed::NotSent(reason) => return Err(Status::internal(reason)),
-            Proposed::Unknown => Wire::Unknown(proto::Blank {}),
+        let answer = forwarded::propose(&self.core, &request.submission, request.limit_millis).await;
+        let result = match answer {
+            Answer::Decided(it) => Wire::Decided(it),
+            Answer::NotLeader(it) => Wire::NotLeader(it),
+            Answer::Unknown(it) => Wire::Unknown(it),
+            Answer::NotSent(reason) => return Err(Status::internal(reason)),
         };
         Ok(Response::new(proto::ForwardReply { result: Some(result) }))
     }
@@ -155,14 +151,4 @@ impl Cluster for ClusterService {
 
 fn uuid(bytes: &[u8]) -> Result<Uuid, Status> {
     Uuid::from_slice(bytes).map_err(|_| Status::invalid_argument("an id is not 16 bytes long"))
-}
-
-fn unreadable(error: storage::CodecError) -> Status {
-    Status::invalid_argument(format!("this version cannot read the request: {error}"))
-}
-
-fn encoded<T: serde::Serialize>(value: &T) -> Result<Bytes, Status> {
-    storage::encode(value)
-        .map(Bytes::from)
-        .map_err(|error| Status::internal(error.to_string()))
 }

@@ -55,25 +55,30 @@ pub(super) async fn serve(
 }
 
 async fn answer(core: Arc<Core>, command: proto::Forwarded) -> proto::ForwardAnswer {
-    let limit = Duration::from_millis(u64::from(command.limit_millis));
-    let result = match storage::decode(&command.submission) {
-        Ok(submission) => match core.propose_here(submission, limit).await {
-            Proposed::Decided { index, result } => match storage::encode(&result) {
-                Ok(bytes) => Wire::Decided(proto::Decided {
-                    index,
-                    result: bytes.into(),
-                }),
-                // It is decided all the same; its operation id tells what, once this can be said.
-                Err(_) => Wire::Unknown(proto::Blank {}),
-            },
-            Proposed::NotLeader(leader) => Wire::NotLeader(proto::NotLeader { leader }),
-            Proposed::NotSent(reason) => Wire::NotSent(reason),
-            Proposed::Unknown => Wire::Unknown(proto::Blank {}),
-        },
-        Err(error) => Wire::NotSent(format!("the leader's version cannot read the request: {error}")),
-    };
     proto::ForwardAnswer {
         number: command.number,
-        result: Some(result),
+        result: Some(propose(&core, &command.submission, command.limit_millis).await),
+    }
+}
+
+/// Proposes one command; what became of it.
+pub(super) async fn propose(core: &Core, submission: &[u8], limit_millis: u32) -> Wire {
+    let submission = match storage::decode(submission) {
+        Ok(submission) => submission,
+        Err(error) => return Wire::NotSent(format!("the leader's version cannot read the request: {error}")),
+    };
+    let limit = Duration::from_millis(u64::from(limit_millis));
+    match core.propose_here(submission, limit).await {
+        Proposed::Decided { index, result } => match storage::encode(&result) {
+            Ok(bytes) => Wire::Decided(proto::Decided {
+                index,
+                result: bytes.into(),
+            }),
+            // It is decided all the same; its operation id tells what, once this can be said.
+            Err(_) => Wire::Unknown(proto::Blank {}),
+        },
+        Proposed::NotLeader(leader) => Wire::NotLeader(proto::NotLeader { leader }),
+        Proposed::NotSent(reason) => Wire::NotSent(reason),
+        Proposed::Unknown => Wire::Unknown(proto::Blank {}),
     }
 }
