@@ -274,7 +274,7 @@ impl Runtime for Containerd {
     }
 
     async fn check(&self, replica: ReplicaId, command: &[String], limit: Duration) -> Result<CommandEnd, RuntimeError> {
-        check::run(&self.api, &replica.to_string(), command, limit).await
+        check::run(&self.api, &self.config.files.join(EXEC), replica, command, limit).await
     }
 }
 

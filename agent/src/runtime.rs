@@ -67,10 +67,10 @@ pub struct OutOfMemory {
 /// How a command in a container came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandEnd {
-    /// It ended with this exit code.
-    Exited(u32),
-    /// It took too long and was killed.
-    TimedOut,
+    /// It ended with this exit code, and printed this line last.
+    Exited(u32, String),
+    /// It took too long and was killed; what it printed last.
+    TimedOut(String),
     /// It could not be run; says why.
     NotRun(String),
     /// The container does not run any more.

@@ -18,7 +18,7 @@
 //! Environment: `PORT` (8080), `VERSION`, `GOBLINS_REPLICA`, `GOBLINS_NODE`, `START_MS` (wait before it listens),
 //! `DRAIN_MS` (goes on accepting that long after SIGTERM). SIGTERM: stop accepting, finish requests in flight, exit 0.
 //! Arguments, each of which makes it do that and nothing else: `--exit=N` ends at once with that code; `--has=PATH` ends
-//! with 0 if that file is there, else 1; `--eat` uses more and more memory; `--show=WHAT`, to be run beside a server, prints the
+//! with 0 if that file is there, else says so and ends with 1; `--eat` uses more and more memory; `--show=WHAT`, to be run beside a server, prints the
 //! environment (`env`), its user, folder and whether it is on a terminal (`who`), or its input (`cat`), or never ends (`wait`).
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
@@ -47,7 +47,11 @@ fn main() {
         process::exit(code);
     }
     if let Some(path) = env::args().find_map(|word| word.strip_prefix("--has=").map(str::to_owned)) {
-        process::exit(i32::from(!fs::exists(path).unwrap_or(false)));
+        if fs::exists(&path).unwrap_or(false) {
+            return;
+        }
+        eprintln!("there is no {path}");
+        process::exit(1);
     }
     if env::args().any(|word| word == "--eat") {
         eat();

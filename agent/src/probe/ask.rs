@@ -55,9 +55,15 @@ impl Asked {
             },
             Self::Path(target, path) => timeout(limit, get(*target, path)).await.unwrap_or_else(|_| late()),
             Self::Command(replica, command, runtime) => match runtime.check(*replica, command, limit).await {
-                Ok(CommandEnd::Exited(0)) => Ok(()),
-                Ok(CommandEnd::Exited(code)) => Err(format!("ended with exit code {code}, not 0")),
-                Ok(CommandEnd::TimedOut) => Err(format!("had not ended after {} s, and was killed", limit.as_secs())),
+                Ok(CommandEnd::Exited(0, _)) => Ok(()),
+                Ok(CommandEnd::Exited(code, printed)) => {
+                    Err(format!("ended with exit code {code}, not 0{}", quoted(&printed)))
+                }
+                Ok(CommandEnd::TimedOut(printed)) => Err(format!(
+                    "had not ended after {} s, and was killed{}",
+                    limit.as_secs(),
+                    quoted(&printed)
+                )),
                 Ok(CommandEnd::NotRun(why)) => Err(format!("cannot be run: {why}")),
                 Ok(CommandEnd::Gone) => return Answer::Unknown,
                 Err(error) => {
@@ -67,6 +73,15 @@ impl Asked {
             },
         };
         got.map_or_else(Answer::Unfit, |()| Answer::Fit)
+    }
+}
+
+/// What a command printed last, as the end of a sentence.
+fn quoted(printed: &str) -> String {
+    if printed.is_empty() {
+        ", and printed nothing".to_owned()
+    } else {
+        format!("; it printed last: {printed}")
     }
 }
 

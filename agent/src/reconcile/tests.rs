@@ -216,14 +216,17 @@ async fn a_container_whose_check_goes_on_failing_is_drained_stopped_and_started_
     let mut world = World::start(&[]).await;
     world.want_checked(1, RestartPolicy::default());
     world.until_phase(1, Phase::Ready).await;
-    world.checks(CommandEnd::Exited(2));
+    world.checks(CommandEnd::Exited(2, "no database".to_owned()));
     let report = world.until_phase(1, Phase::Starting).await;
     let reason = report.reason.expect("a failing check has a reason");
     assert_eq!(reason.code, "health_failed");
-    assert_eq!(reason.message, "the health check `check` ended with exit code 2, not 0");
+    assert_eq!(
+        reason.message,
+        "the health check `check` ended with exit code 2, not 0; it printed last: no database"
+    );
     let report = world.until_phase(1, Phase::Failed).await;
     assert_eq!(report.reason, Some(reason.clone()));
-    world.checks(CommandEnd::Exited(0));
+    world.checks(CommandEnd::Exited(0, String::new()));
     let report = world.until_phase(1, Phase::Ready).await;
     assert_eq!((report.restarts, report.reason), (1, None));
     let wanted = [
@@ -248,9 +251,9 @@ async fn a_container_that_is_never_started_again_is_left_running_and_may_recover
     };
     world.want_checked(1, policy);
     world.until_phase(1, Phase::Ready).await;
-    world.checks(CommandEnd::TimedOut);
+    world.checks(CommandEnd::TimedOut(String::new()));
     world.until_phase(1, Phase::Failed).await;
-    world.checks(CommandEnd::Exited(0));
+    world.checks(CommandEnd::Exited(0, String::new()));
     let report = world.until_phase(1, Phase::Ready).await;
     assert_eq!(report.restarts, 0);
     assert!(!world.log().contains(&"terminate 1".to_owned()), "{:?}", world.log());

@@ -75,7 +75,10 @@ async fn an_update_that_cannot_work_says_why_and_leaves_the_last_good_revision_s
             json!({"health_check": {
                 "type": "command", "command": ["/testserver", "--has=/none"], "interval_seconds": 1, "start_grace_seconds": 1,
             }}),
-            vec!["the health check `/testserver --has=/none` ended with exit code 1, not 0"],
+            vec![
+                "the health check `/testserver --has=/none` ended with exit code 1, not 0",
+                "it printed last: there is no /none",
+            ],
         ),
         (
             "large",

@@ -59,7 +59,7 @@ impl Default for State {
             unopened: None,
             silent: false,
             opened: 0,
-            check: CommandEnd::Exited(0),
+            check: CommandEnd::Exited(0, String::new()),
         }
     }
 }
