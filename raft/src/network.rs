@@ -1,5 +1,6 @@
 //! openraft's calls to other nodes.
 
+mod outstanding;
 mod pulse;
 mod replies;
 
@@ -19,8 +20,9 @@ use openraft::{OptionalSend, RPCTypes};
 use storage::Checksum;
 use tonic::transport::Channel;
 
+use self::outstanding::{Entries, Outstanding};
 use self::pulse::Pulse;
-use self::replies::{Outstanding, replies};
+use self::replies::replies;
 use crate::blocking;
 use crate::proto;
 use crate::proto::raft_client::RaftClient;
@@ -212,6 +214,12 @@ impl Network {
     }
 }
 
+impl Entries for AppendRequest {
+    fn are_none(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
 impl RaftNetworkV2<TypeConfig> for Network {
     type SnapshotData = SnapshotData;
 
@@ -259,11 +267,8 @@ impl RaftNetworkV2<TypeConfig> for Network {
             let input = futures::stream::iter([first]).chain(input);
             let sent = Outstanding::default();
             let route = self.links.route(self.target);
-            let noted = sent.clone();
-            let requests = input.map(move |request| {
-                noted.sent();
-                proto::AppendRequest::new(route.clone(), &request)
-            });
+            let requests = sent.requests(input);
+            let requests = requests.map(move |request| proto::AppendRequest::new(route.clone(), &request));
             let mut client = self.client()?;
             let stream = self
                 .call(RPCTypes::AppendEntries, limit, client.append(requests))

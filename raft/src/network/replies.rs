@@ -1,41 +1,17 @@
 //! The answers of a replication stream, in the order of the requests, none of them waited for too long.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::Stream;
 use openraft::errors::{NetworkError, RPCError};
 use tonic::Streaming;
 
+use super::outstanding::Outstanding;
 use super::{RpcError, broken, failed};
 use crate::gaps::Gaps;
 use crate::proto;
 use crate::transport::Link;
 use crate::types::AppendResult;
-
-/// When the requests were sent that have no answer yet, oldest first.
-#[derive(Clone, Default)]
-pub(super) struct Outstanding(Arc<Mutex<VecDeque<Instant>>>);
-
-impl Outstanding {
-    pub(super) fn sent(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(Instant::now());
-    }
-
-    fn answered(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    }
-
-    /// How long the oldest answer may still take; `limit` if none is due.
-    fn time_left(&self, limit: Duration) -> Duration {
-        let oldest = self.0.lock().unwrap_or_else(PoisonError::into_inner).front().copied();
-        oldest.map_or(limit, |sent| limit.saturating_sub(sent.elapsed()))
-    }
-}
 
 struct Replies {
     stream: Streaming<proto::AppendReply>,
@@ -74,6 +50,8 @@ impl Replies {
     async fn next(&mut self) -> Option<Result<AppendResult, RpcError>> {
         // Taken: the stream has ended with an error.
         self.timeout.as_ref()?;
+        // Being asked for the next answer, the last one has been seen.
+        self.sent.seen();
         loop {
             let wait = self.sent.time_left(self.limit);
             let answer = match tokio::time::timeout(wait, self.stream.message()).await {
@@ -88,8 +66,11 @@ impl Replies {
                     NetworkError::from_string("entries were purged before they were read: this is to begin anew"),
                 )),
                 Ok(Ok(Some(reply))) => {
-                    self.sent.answered();
-                    reply.try_into().map_err(|error: proto::Malformed| broken(&error))
+                    let may_be_seen = self.sent.answered();
+                    match reply.try_into().map_err(|error: proto::Malformed| broken(&error)) {
+                        Ok(Ok(_)) if !may_be_seen => continue,
+                        answer => answer,
+                    }
                 }
                 Ok(Err(status)) => Err(failed(&status)),
             };
