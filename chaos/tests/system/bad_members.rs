@@ -174,7 +174,7 @@ fn founded(folder: &TempDir, name: &'static str) -> (Node, String) {
 fn a_node_that_cannot_be_let_in_is_told_why_and_stays_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let (first, key) = founded(&folder, "a");
-    let token = first.client(&key, &["token", "create"]);
+    let token = first.client(&key, &["token", "create", "--uses", "2"]);
     let late = Node::new(&folder, "late");
     let refused = |node: &Node, token: &str, said: &[&str]| {
         node.ends(&["join", &first.peer, "--token", token], &[], said);
@@ -183,13 +183,13 @@ fn a_node_that_cannot_be_let_in_is_told_why_and_stays_as_it_was() {
 
     refused(&late, "gobj_cut", &["--token", "goblins token create"]);
     let unknown = token.replacen("gobj_", "gobj_x", 1);
-    refused(&late, &unknown, &["unknown or expired", "goblins token create"]);
+    refused(&late, &unknown, &["unknown, expired or used up", "goblins token create"]);
     let short = first.client(&key, &["token", "create", "--ttl", "1s"]);
     eventually("the token has expired", || {
         let mut goblins = late.command(&["join", &first.peer, "--token", &short]);
         std::thread::sleep(Duration::from_millis(1_100));
         let output = command::output(&mut goblins, DEADLINE).unwrap();
-        String::from_utf8_lossy(&output.stderr).contains("unknown or expired")
+        String::from_utf8_lossy(&output.stderr).contains("the join token expired")
     });
     assert!(!late.is_claimed());
 
@@ -203,13 +203,14 @@ fn a_node_that_cannot_be_let_in_is_told_why_and_stays_as_it_was() {
     );
     claims_address_of(&Node::new(&folder, "squatter"), &first, &token);
 
-    // The token lets in whoever is in order, more than once.
+    // The token lets in as many as it was made for, of those who are in order.
     let mut second = Node::new(&folder, "b");
     second.start(&["join", &first.peer, "--token", &token]);
     let mut third = Node::new(&folder, "c");
     third.start(&["server", "--join", &first.peer, "--token", &token]);
     let shown: Value = serde_json::from_str(&first.client(&key, &["node", "list", "--json"])).unwrap();
     assert_eq!(shown.as_array().map(Vec::len), Some(3), "{shown}");
+    refused(&late, &token, &["used up", "goblins token create", "--uses"]);
 }
 
 /// Listens on all addresses but that one, and says that it is there.
@@ -247,7 +248,7 @@ fn claims_address_of(squatter: &Node, first: &Node, token: &str) {
 fn a_node_that_was_wiped_or_removed_is_told_how_to_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let (first, key) = founded(&folder, "a");
-    let token = first.client(&key, &["token", "create"]);
+    let token = first.client(&key, &["token", "create", "--uses", "2"]);
     let mut second = Node::new(&folder, "b");
     second.start(&["join", &first.peer, "--token", &token]);
     second.kill();
