@@ -1,6 +1,7 @@
 //! The loop that drives this host: look, ask [`planner::converge`], do, look again.
 
 mod carry;
+mod credentials;
 mod table;
 
 use std::collections::HashMap;
@@ -162,6 +163,7 @@ impl Reconciler {
     fn step(&mut self) -> Option<Instant> {
         let wanted = self.wanted.borrow_and_update().clone();
         self.table.forget_except(&wanted.view);
+        self.table.heed_credentials(&wanted.view);
         let now = self.now();
         let Plan {
             steps,

@@ -5,9 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use model::{Assignment, DeploymentId, NodeView, Reason, ReplicaId};
-use planner::{Cause, ContainerState, Failure, Health, ImageState, Instance, LookUpStage, Moment, Observed, Step};
+use planner::{
+    Cause, ContainerState, Failure, Health, ImageState, Instance, LookUp, LookUpStage, Moment, Observed, Step,
+};
 
 use super::carry::Outcome;
+use super::credentials::{Changed, Credentials};
 use crate::probe::{Turn, Verdict};
 use crate::runtime::{Listed, Task};
 
@@ -44,6 +47,7 @@ pub(super) struct Table {
     observed: Observed,
     notes: BTreeMap<ReplicaId, Note>,
     failed_pulls: BTreeMap<String, u32>,
+    credentials: Credentials,
     clock: u64,
     complete: bool,
 }
@@ -96,6 +100,21 @@ impl Table {
         self.observed.put_off.retain(|image, _| images.contains(image));
         self.failed_pulls
             .retain(|image, _| self.observed.images.contains_key(image));
+    }
+
+    /// What was refused to credentials that have changed since is asked for again at once.
+    pub(super) fn heed_credentials(&mut self, view: &NodeView) {
+        for Changed { rollout, image } in self.credentials.renew(view) {
+            let has_failed = |it: &ImageState| matches!(it, ImageState::Failed { .. });
+            if let Some(image) = image.filter(|it| self.observed.images.get(it).is_some_and(has_failed)) {
+                self.observed.images.remove(&image);
+                self.failed_pulls.remove(&image);
+            }
+            let is_over = |it: &LookUp| matches!(it.stage, LookUpStage::Failed { .. });
+            if self.observed.look_ups.get(&rollout).is_some_and(is_over) {
+                self.observed.look_ups.remove(&rollout);
+            }
+        }
     }
 
     /// A step is under way.

@@ -2,10 +2,14 @@
 
 mod fakes;
 
-use model::{Intent, Phase, PinSource, RestartCondition, RestartPolicy};
+use model::{Intent, NodeView, Phase, PinSource, RestartCondition, RestartPolicy};
+use planner::{Moment, Step};
 use tokio::sync::mpsc;
 
+use super::carry::Outcome;
+use super::table::Table;
 use crate::ports::OpenError;
+use crate::reason::{REGISTRY_DENIED, reason};
 use crate::runtime::CommandEnd;
 use fakes::World;
 
@@ -191,6 +195,25 @@ async fn an_image_is_fetched_with_credentials_once_they_can_be_opened() {
     world.until_phase(1, Phase::Starting).await;
     assert_eq!(world.log()[0], "pull app:1@sha256:old as registry");
     assert_eq!(world.opened(), 1);
+}
+
+#[test]
+fn what_was_refused_is_asked_for_again_as_soon_as_the_credentials_are_others() {
+    let view = |version| NodeView {
+        assignments: vec![fakes::private(1, version)],
+        ..NodeView::default()
+    };
+    let image = "app:1@sha256:old".to_owned();
+    let pull = Step::Pull { image: image.clone() };
+    let mut table = Table::default();
+    table.heed_credentials(&view(1));
+    table.begin(&pull);
+    let refused = Outcome::Failed(reason(REGISTRY_DENIED, "wrong password".to_owned()));
+    table.end(&pull, refused, Moment::default(), Moment::default());
+    table.heed_credentials(&view(1));
+    assert!(table.observed().images.contains_key(&image), "nothing has changed");
+    table.heed_credentials(&view(2));
+    assert!(!table.observed().images.contains_key(&image));
 }
 
 #[tokio::test]

@@ -183,7 +183,11 @@ fn a_node_that_cannot_be_let_in_is_told_why_and_stays_as_it_was() {
 
     refused(&late, "gobj_cut", &["--token", "goblins token create"]);
     let unknown = token.replacen("gobj_", "gobj_x", 1);
-    refused(&late, &unknown, &["unknown, expired or used up", "goblins token create"]);
+    refused(
+        &late,
+        &unknown,
+        &["unknown, expired or used up", "goblins token create"],
+    );
     let short = first.client(&key, &["token", "create", "--ttl", "1s"]);
     eventually("the token has expired", || {
         let mut goblins = late.command(&["join", &first.peer, "--token", &short]);

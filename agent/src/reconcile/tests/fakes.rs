@@ -412,28 +412,8 @@ impl World {
 
     /// An image whose registry wants the credentials of a secret.
     pub(super) fn want_private(&self, n: u128) {
-        let value = SecretValue {
-            id: SecretValueId {
-                item: SecretItemId(Uuid::from_u128(6)),
-                version: 1,
-            },
-            key: "password".to_owned(),
-            sealed: Sealed {
-                key: KeyVersion(1),
-                wrapped: Vec::new(),
-                value: b"tweet".to_vec(),
-            },
-        };
-        let it = Assignment {
-            image: ImageWanted::Pinned("sha256:old".to_owned()),
-            registry: Some(RegistrySecret {
-                name: "registry".to_owned(),
-                values: vec![Arc::new(value)],
-            }),
-            ..assignment(n, Intent::Run)
-        };
         let view = Arc::new(NodeView {
-            assignments: vec![it],
+            assignments: vec![private(n, 1)],
             ..NodeView::default()
         });
         self.cluster.wanted.send_replace(Wanted { view, may_start: true });
@@ -547,6 +527,30 @@ impl World {
 
     pub(super) fn reports(&self) -> usize {
         *self.cluster.count.lock().unwrap()
+    }
+}
+
+/// A replica of an image that a registry gives for a password only, which was changed so often.
+pub(super) fn private(n: u128, version: u32) -> Assignment {
+    let value = SecretValue {
+        id: SecretValueId {
+            item: SecretItemId(Uuid::from_u128(6)),
+            version,
+        },
+        key: "password".to_owned(),
+        sealed: Sealed {
+            key: KeyVersion(1),
+            wrapped: Vec::new(),
+            value: b"tweet".to_vec(),
+        },
+    };
+    Assignment {
+        image: ImageWanted::Pinned("sha256:old".to_owned()),
+        registry: Some(RegistrySecret {
+            name: "registry".to_owned(),
+            values: vec![Arc::new(value)],
+        }),
+        ..assignment(n, Intent::Run)
     }
 }
 
