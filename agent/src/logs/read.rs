@@ -226,9 +226,10 @@ impl Reader {
             if self.sources.contains_key(&replica) || self.others.contains(&path) {
                 continue;
             }
-            let Some(version) = self.version_of(&path, replica) else {
-                // A folder is there a moment before it says whose it is.
-                if is_first || about::read(&path).is_some() {
+            // Asked once: a folder is there a moment before it says whose it is.
+            let owner = about::read(&path);
+            let Some(version) = self.version_of(owner, replica) else {
+                if owner.is_some() {
                     self.others.insert(path);
                 }
                 continue;
@@ -251,8 +252,8 @@ impl Reader {
     }
 
     /// The version of a replica's deployment, if it is one of this service.
-    fn version_of(&self, folder: &Path, replica: ReplicaId) -> Option<u32> {
-        match about::read(folder) {
+    fn version_of(&self, owner: Option<Owner>, replica: ReplicaId) -> Option<u32> {
+        match owner {
             Some(Owner { service, version }) => (Some(service) == self.query.service).then_some(version),
             None => self.query.known.get(&replica).copied(),
         }

@@ -180,6 +180,21 @@ async fn whoever_follows_gets_what_is_printed_later_also_by_replicas_that_are_ne
 }
 
 #[tokio::test]
+async fn a_folder_that_says_late_whose_it_is_is_followed_all_the_same() {
+    let world = World::new();
+    std::fs::create_dir_all(world.place(1)).unwrap();
+    world.print(1, "0.1.log", &[(1, "a")]);
+    let follow = LogQuery {
+        follow: true,
+        ..query()
+    };
+    let mut stream = world.logs().read(follow).unwrap();
+    assert_eq!(texts(&some(&mut stream, 1).await), ["|"]);
+    world.replica(1, SERVICE).await;
+    assert_eq!(texts(&some(&mut stream, 1).await), ["a"]);
+}
+
+#[tokio::test]
 async fn a_stream_that_broke_off_goes_on_where_it_was() {
     let world = World::new();
     world.replica(1, SERVICE).await;
