@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use model::{Assignment, DeploymentId, NodeView, PinSource, Reason, RegistrySecret, named_digest};
 use planner::Step;
-use tokio::sync::Semaphore;
+use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{Notify, Semaphore};
 
 use super::table::Listing;
 use crate::image::Login;
@@ -29,6 +30,8 @@ pub(crate) struct Carrier {
     pub reporter: Arc<dyn Reporter>,
     pub node_name: String,
     starts: Semaphore,
+    /// Somebody waits for an image.
+    waited_for: Arc<Notify>,
 }
 
 /// What came of a step.
@@ -71,6 +74,7 @@ impl Carrier {
             reporter,
             node_name,
             starts: Semaphore::new(STARTS_AT_ONCE),
+            waited_for: Arc::default(),
         }
     }
 
@@ -108,10 +112,20 @@ impl Carrier {
             _ => None,
         };
         let registry = credentials(&step, view);
-        async move { self.outcome(step, assignment, registry).await }
+        if let Step::Pull { .. } = step {
+            self.waited_for.notify_waiters();
+        }
+        let waited_for = self.waited_for.clone().notified_owned();
+        async move { self.outcome(step, assignment, registry, waited_for).await }
     }
 
-    async fn outcome(&self, step: Step, assignment: Option<Assignment>, registry: Option<RegistrySecret>) -> Outcome {
+    async fn outcome(
+        &self,
+        step: Step,
+        assignment: Option<Assignment>,
+        registry: Option<RegistrySecret>,
+        waited_for: OwnedNotified,
+    ) -> Outcome {
         let done = match step {
             Step::LookUp {
                 deployment,
@@ -119,7 +133,7 @@ impl Carrier {
                 or_else,
             } => return self.look_up(deployment, &image, or_else, registry).await,
             Step::Pull { image } => return self.pull(&image, registry).await,
-            Step::Prefetch { image } => return self.prefetch(&image, registry).await,
+            Step::Prefetch { image } => return self.prefetch(&image, registry, waited_for).await,
             Step::Run { restarts, .. } => return self.run(restarts, assignment).await,
             Step::Terminate { replica } => self.runtime.signal(replica, Signal::Terminate).await,
             Step::Kill { replica } => self.runtime.signal(replica, Signal::Kill).await,
@@ -156,12 +170,15 @@ impl Carrier {
         }
     }
 
-    async fn prefetch(&self, image: &str, registry: Option<RegistrySecret>) -> Outcome {
-        match self.runtime.has_room().await {
-            true => self.pull(image, registry).await,
-            false => {
-                Outcome::Held("there is little room on the disk: images that nothing here runs can wait".to_owned())
-            }
+    /// Makes way for an image that somebody waits for; the layers that have come are kept for the next time.
+    async fn prefetch(&self, image: &str, registry: Option<RegistrySecret>, waited_for: OwnedNotified) -> Outcome {
+        let held = |why: &str| Outcome::Held(format!("{why}: images that nothing here runs can wait"));
+        if !self.runtime.has_room().await {
+            return held("there is little room on the disk");
+        }
+        tokio::select! {
+            outcome = self.pull(image, registry) => outcome,
+            () = waited_for => held("another image is waited for"),
         }
     }
 

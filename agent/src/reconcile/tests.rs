@@ -100,6 +100,20 @@ async fn a_slow_pull_does_not_hold_up_a_stop() {
 }
 
 #[tokio::test]
+async fn an_image_that_nobody_waits_for_makes_way() {
+    let mut world = World::start(&[]).await;
+    let (hold, release) = mpsc::channel(1);
+    world.hold_pulls(release);
+    world.want_beside_standby(&[], "other:1");
+    world.until_begun(1).await;
+    world.want_beside_standby(&[(1, Intent::Run)], "other:1");
+    world.until_begun(2).await;
+    hold.send(()).await.unwrap();
+    world.until_phase(1, Phase::Starting).await;
+    assert_eq!(world.log()[0], "pull app:1", "{:?}", world.log());
+}
+
+#[tokio::test]
 async fn a_worker_becomes_ready_without_being_asked() {
     let mut world = World::start(&[]).await;
     world.want_sealed(1, Intent::Run);

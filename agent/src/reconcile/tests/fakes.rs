@@ -10,7 +10,7 @@ use model::{
     AccountId, Assignment, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, HealthCheck, ImageWanted, Intent,
     KeyVersion, NodeId, NodeView, Phase, PinSource, Probe, RegistrySecret, Replica, ReplicaId, ReplicaReport,
     RestartPolicy, Revision, Sealed, SecretItemId, SecretPin, SecretValue, SecretValueId, ServiceId, ServiceSpec,
-    Settings, Timestamp,
+    Settings, Standby, Timestamp,
 };
 use planner::Limits;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -35,6 +35,8 @@ struct FakeHost {
     state: Mutex<State>,
     events: broadcast::Sender<RuntimeEvent>,
     pulls: tokio::sync::Mutex<Option<mpsc::Receiver<()>>>,
+    /// How many pulls have begun.
+    begun: watch::Sender<usize>,
 }
 
 struct State {
@@ -109,6 +111,7 @@ impl Runtime for FakeHost {
 
     async fn pull(&self, image: &str, login: Option<&Login>) -> Result<(), RuntimeError> {
         self.there()?;
+        self.begun.send_modify(|it| *it += 1);
         if let Some(hold) = self.pulls.lock().await.as_mut() {
             hold.recv().await;
         }
@@ -311,6 +314,7 @@ impl World {
             state: Mutex::new(state),
             events,
             pulls: Default::default(),
+            begun: watch::channel(0).0,
         });
         let (send, reports) = mpsc::unbounded_channel();
         let wanted = watch::channel(Wanted::default()).0;
@@ -463,6 +467,23 @@ impl World {
 
     pub(super) fn want(&self, replicas: &[(u128, Intent)]) {
         self.set(replicas, true);
+    }
+
+    /// Besides the replicas, an image that this host may need some day.
+    pub(super) fn want_beside_standby(&self, replicas: &[(u128, Intent)], image: &str) {
+        self.set(replicas, true);
+        let (image, registry) = (image.to_owned(), None);
+        self.cluster.wanted.send_modify(|wanted| {
+            let mut view = NodeView::clone(&wanted.view);
+            view.standby.push(Standby { image, registry });
+            wanted.view = Arc::new(view);
+        });
+    }
+
+    /// Waits until so many pulls have begun in all.
+    pub(super) async fn until_begun(&self, pulls: usize) {
+        let mut begun = self.host.begun.subscribe();
+        begun.wait_for(|it| *it >= pulls).await.unwrap();
     }
 
     /// As a node that has not caught up yet.
