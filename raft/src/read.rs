@@ -66,8 +66,12 @@ impl Core {
         let deadline = Instant::now() + self.timing.read;
         let mut leadership = self.leadership.clone();
         loop {
-            leadership.mark_unchanged();
-            let reason = match self.reads.ask().await {
+            // Where this node leads, its readers need no round of their own before that of all nodes.
+            let rounds = match leadership.borrow_and_update().is_self {
+                true => &self.leader_reads,
+                false => &self.reads,
+            };
+            let reason = match rounds.ask().await {
                 Ok(index) if self.wait_applied(index, deadline).await => return Ok(self.published.state()),
                 Ok(index) => Unavailable(format!("this node has not yet received entry {index}")),
                 Err(reason) => reason,
@@ -78,7 +82,7 @@ impl Core {
         }
     }
 
-    /// One question for all readers of this node.
+    /// One question for all readers of this node, which may have begun to lead meanwhile.
     pub(crate) async fn read_round(self: Arc<Self>) -> Round {
         let seen = *self.leadership.borrow();
         let round = async {

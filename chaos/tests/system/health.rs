@@ -98,7 +98,12 @@ async fn an_update_that_cannot_work_says_why_and_leaves_the_last_good_revision_s
         (
             "memory",
             json!({"command": ["/testserver", "--eat"], "resources": {"limits": {"memory": 32 << 20}}}),
-            vec!["its limit of 32 MiB", "resources.limits.memory", "ate 16 MiB"],
+            vec![
+                "its limit of 32 MiB",
+                "exit code 137",
+                "resources.limits.memory",
+                "ate 16 MiB",
+            ],
         ),
         (
             "crash",
