@@ -20,6 +20,9 @@ use crate::agenda::Agenda;
 const LEASE: Duration = Duration::from_secs(3);
 /// How often leases are looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// How much of its lease the leader before may have spent when this one is elected. It is silent since it was last heard of, but
+/// if that is long ago it may be there again, and needs time to say so.
+const SPENT: Duration = Duration::from_secs(1);
 /// How soon a plan that was not carried out is made again.
 const MAKE_AGAIN: Duration = Duration::from_millis(100);
 
@@ -27,6 +30,14 @@ const MAKE_AGAIN: Duration = Duration::from_millis(100);
 pub(crate) async fn run(cluster: Cluster) {
     // It ends when the node stops.
     let Err(WatchClosed) = Leader::follow(cluster).await;
+}
+
+/// From when on a node has to be heard of that has not been yet: from now on, but for the leader before.
+fn silent_since(leases: &Leases, node: NodeId, now: Instant) -> Instant {
+    match leases.predecessor {
+        Some((id, heard)) if id == node => heard.max(now.checked_sub(SPENT).unwrap_or(now)),
+        _ => now,
+    }
 }
 
 /// What a leader knows and means to do.
@@ -123,7 +134,8 @@ impl Leader {
         let state = self.cluster.local();
         self.known.retain(|id, _| state.node(*id).is_some());
         for node in state.nodes() {
-            self.known.entry(node.id).or_insert(at);
+            let since = || silent_since(leases, node.id, at);
+            self.known.entry(node.id).or_insert_with(since);
         }
         let seen: BTreeMap<NodeId, LastSeen> = leases
             .by_node
@@ -224,5 +236,25 @@ impl Leader {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leader_before_is_silent_since_it_was_heard_of_and_has_time_to_say_that_it_is_back() {
+        let now = Instant::now() + Duration::from_secs(3_600);
+        let ago = |millis| now - Duration::from_millis(millis);
+        let leases = |heard| Leases {
+            leading_since: now,
+            term: 2,
+            predecessor: Some((NodeId(1), heard)),
+            by_node: BTreeMap::new(),
+        };
+        assert_eq!(silent_since(&leases(ago(600)), NodeId(1), now), ago(600));
+        assert_eq!(silent_since(&leases(ago(60_000)), NodeId(1), now), now - SPENT);
+        assert_eq!(silent_since(&leases(ago(600)), NodeId(2), now), now);
     }
 }

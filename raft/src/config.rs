@@ -73,7 +73,7 @@ pub struct Timing {
     /// See above; also how long a leader's lease lasts.
     pub election_max: Duration,
     /// How long a leader answers reads without asking a majority again, at most [`READ_LEASE_MAX`]; zero if it is to ask for
-    /// each round of them. Safe while no clock runs `election_max / read_lease` times as fast as another (see
+    /// each round of them. Safe while no clock runs twice as fast as another (see
     /// `docs/adr/0009-reads-under-a-lease.md`).
     pub read_lease: Duration,
     /// How long a start waits until this node has caught up with what it knew before it stopped. It goes on without

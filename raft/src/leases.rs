@@ -25,6 +25,8 @@ pub struct Leases {
     pub leading_since: Instant,
     /// In which term.
     pub term: u64,
+    /// Who led before, and when this node last had word from it.
+    pub predecessor: Option<(NodeId, Instant)>,
     /// The nodes heard of since then, this one included.
     pub by_node: BTreeMap<NodeId, Lease>,
 }
@@ -35,12 +37,13 @@ pub(crate) struct LeaseBook(Mutex<Option<Leases>>);
 
 impl LeaseBook {
     /// This node leads from now on: forget what an earlier term has heard.
-    pub(crate) fn begin(&self, term: u64, now: Instant) {
+    pub(crate) fn begin(&self, term: u64, now: Instant, predecessor: Option<(NodeId, Instant)>) {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if book.as_ref().is_none_or(|leases| leases.term != term) {
             *book = Some(Leases {
                 leading_since: now,
                 term,
+                predecessor,
                 by_node: BTreeMap::new(),
             });
         }
@@ -79,11 +82,11 @@ mod tests {
             full: false,
         };
         assert!(!book.renew(NodeId(2), lease), "a follower takes no heartbeats");
-        book.begin(3, now);
+        book.begin(3, now, None);
         assert!(book.renew(NodeId(2), lease));
-        book.begin(3, now);
+        book.begin(3, now, None);
         assert_eq!(book.read().map(|it| it.by_node.len()), Some(1), "the same term goes on");
-        book.begin(4, now);
+        book.begin(4, now, None);
         assert_eq!(book.read().map(|it| it.by_node.len()), Some(0));
         book.end();
         assert_eq!(book.read(), None);

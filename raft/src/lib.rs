@@ -16,6 +16,7 @@ mod cluster;
 mod config;
 mod credentials;
 mod error;
+mod failover;
 mod forward;
 #[doc(hidden)]
 pub mod fuzz;

@@ -181,6 +181,16 @@ impl Links {
         link.clone()
     }
 
+    /// Whether the host of a member says that nobody listens there; `None` if it says nothing.
+    pub(crate) async fn is_refused_by(&self, target: u64) -> Option<bool> {
+        let address = self.address_of(target)?;
+        match tokio::time::timeout(dial::CONNECT_LIMIT, self.wires.connect(&address)).await {
+            Ok(Ok(_)) => Some(false),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Some(true),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
     /// Who means whom, for a message to `target`.
     pub(crate) fn route(&self, target: u64) -> Route {
         let cluster = bytes::Bytes::copy_from_slice(self.cluster.0.as_bytes());

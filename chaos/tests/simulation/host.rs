@@ -96,6 +96,11 @@ impl SimHost {
         });
     }
 
+    /// Its clock neither gains nor loses.
+    pub fn set_right(&mut self) {
+        self.pace = EVEN;
+    }
+
     pub fn runs(&self) -> bool {
         self.runtime.is_some()
     }

@@ -6,6 +6,7 @@ mod bug;
 mod checks;
 mod clients;
 mod disk;
+mod failover;
 mod faults;
 mod host;
 mod net;

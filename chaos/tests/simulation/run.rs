@@ -68,10 +68,10 @@ pub fn run(seed: u64, bug: Bug) -> Report {
     world.report()
 }
 
-struct World {
-    net: Net,
+pub(crate) struct World {
+    pub(crate) net: Net,
     bug: Bug,
-    hosts: Vec<SimHost>,
+    pub(crate) hosts: Vec<SimHost>,
     watchman: Watchman,
     history: History,
     faults: u32,
@@ -79,7 +79,7 @@ struct World {
 }
 
 impl World {
-    fn new(net: Net, bug: Bug) -> Self {
+    pub(crate) fn new(net: Net, bug: Bug) -> Self {
         let count = net.random(|it| it.random_range(3..=5));
         let hosts = (1..=count).map(|host| SimHost::new(host, &net, bug)).collect();
         Self {
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// Lets time pass until something is true; false if it never is.
-    fn until(&mut self, what: &str, mut is_true: impl FnMut(&mut Self) -> bool) -> bool {
+    pub(crate) fn until(&mut self, what: &str, mut is_true: impl FnMut(&mut Self) -> bool) -> bool {
         let end = self.net.now() + PATIENCE;
         while !is_true(self) {
             if self.net.now() > end {
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// A cluster of all hosts, with registers.
-    fn found(&mut self) -> Option<Ground> {
+    pub(crate) fn found(&mut self) -> Option<Ground> {
         self.tick();
         self.hosts[0].start(Start::New {
             admin: "root".to_owned(),
@@ -288,7 +288,7 @@ impl World {
         }
     }
 
-    fn is_one(&self) -> bool {
+    pub(crate) fn is_one(&self) -> bool {
         let nodes: Vec<_> = self.hosts.iter().filter_map(SimHost::node).collect();
         let Some(first) = nodes.first() else { return false };
         let seen = *first.leadership().borrow();

@@ -8,7 +8,7 @@ use model::{ClusterId, NodeDraft, NodeId};
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
 use storage::{CredentialsFile, Keyring, Room, Snapshots};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -41,9 +41,11 @@ pub(crate) struct Core {
     pub(crate) room: Room,
     pub(crate) leases: LeaseBook,
     pub(crate) contact: Contact,
+    /// A stream from the leader has ended.
+    pub(crate) severed: Notify,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) fatal: watch::Receiver<Option<String>>,
-    /// Readers of this node.
+    /// Readers of this node, while another leads.
     pub(crate) reads: Rounds,
     /// Readers of all nodes, while this one leads.
     pub(crate) leader_reads: Rounds,
@@ -172,7 +174,8 @@ impl Contact {
         self.last.fetch_max(elapsed, Ordering::Relaxed);
     }
 
-    fn age(&self) -> Option<Duration> {
+    /// How long ago that was; `None` if never.
+    pub(crate) fn age(&self) -> Option<Duration> {
         let last = self.last.load(Ordering::Relaxed);
         (last > 0).then(|| self.origin.elapsed().saturating_sub(Duration::from_millis(last)))
     }

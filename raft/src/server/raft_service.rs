@@ -10,9 +10,9 @@ use storage::Checksum;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Caller;
-use crate::READ_LEASE_MAX;
 use crate::blocking;
 use crate::cluster::Core;
+use crate::failover::{LeaderStream, SILENCE};
 use crate::proto;
 use crate::proto::raft_server::Raft;
 use crate::proto::snapshot_chunk::Part;
@@ -44,11 +44,11 @@ impl Raft for RaftService {
         let failure = Failure::default();
         let caller = request.extensions().get().copied();
         let requests = accepted(self.core.clone(), caller, request.into_inner(), failure.clone());
-        let contact = self.core.clone();
+        let stream = LeaderStream::new(self.core.clone(), caller);
         let answers = self.core.raft.stream_append(requests).map(move |answer| match answer {
             Ok(answer) => {
                 if answer.is_ok() {
-                    contact.contact.touch();
+                    stream.touch();
                 }
                 Ok((&answer).into())
             }
@@ -179,7 +179,7 @@ impl Raft for RaftService {
 /// A node that started so long ago does not know whether it answered a leader the moment before, which may be answering
 /// reads for that still: it votes for nobody until that must be over.
 fn may_vote(since: Duration) -> Result<(), Status> {
-    if since < READ_LEASE_MAX * 2 {
+    if since < SILENCE {
         return Err(Status::unavailable(JUST_STARTED));
     }
     Ok(())
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_node_that_may_have_promised_not_to_vote_does_not() {
         assert!(may_vote(Duration::ZERO).is_err_and(|it| it.message() == JUST_STARTED));
-        assert!(may_vote(READ_LEASE_MAX).is_err());
-        assert!(may_vote(READ_LEASE_MAX * 2).is_ok());
+        assert!(may_vote(crate::READ_LEASE_MAX).is_err());
+        assert!(may_vote(SILENCE).is_ok());
     }
 }

@@ -19,7 +19,7 @@ use crate::ground::{Wire, Wires};
 use crate::tls::{Tls, explain};
 
 /// A peer in the same data centre answers a connection at once or not at all.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// A handshake is two round trips and two signatures, on a host that may be busy.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(2);
 /// How soon a connection whose other end has vanished is given up: one interval and one limit.

@@ -7,7 +7,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
 use openraft::{ServerState, SnapshotPolicy};
 use storage::{DataDir, OpenError, Room};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{blocking, certificates, store_error};
@@ -25,8 +25,8 @@ use crate::state_machine::StateMachine;
 use crate::transport::Links;
 use crate::types::{Metrics, Raft};
 use crate::{
-    Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, error, heartbeat, renewal, rotation, server,
-    snapshotting,
+    Config, Ground, Incoming, Leadership, StartError, Timing, autopilot, error, failover, heartbeat, renewal, rotation,
+    server, snapshotting,
 };
 
 /// Whole snapshots pass in this time, or are begun again.
@@ -96,6 +96,7 @@ pub(super) async fn assemble(
         room: Room::new(&config.data_dir),
         leases: LeaseBook::default(),
         contact: Contact::new(),
+        severed: Notify::new(),
         leadership,
         fatal,
         reads,
@@ -132,6 +133,7 @@ pub(super) async fn assemble(
     until_stopped(boxed(rotation::run(core.clone())));
     until_stopped(boxed(watch_room(core.clone())));
     until_stopped(boxed(heartbeat::run(core.clone())));
+    until_stopped(boxed(failover::run(core.clone())));
     until_stopped(boxed(autopilot::run(core.clone())));
     until_stopped(boxed(snapshotting::run(core.clone())));
     core.raft.run();
@@ -188,7 +190,7 @@ fn settings(config: &Config) -> Result<openraft::Config, StartError> {
 /// Translates openraft's metrics: who leads, and whether consensus has stopped by itself.
 async fn observe(core: Arc<Core>, leading: watch::Sender<Leadership>, failing: Arc<watch::Sender<Option<String>>>) {
     let mut metrics = core.raft.metrics();
-    let mut known = None;
+    let (mut known, mut led) = (None, None);
     loop {
         // Entries change them too, thousands of times a second: nothing of that is copied.
         let (leadership, membership, running) = {
@@ -206,8 +208,11 @@ async fn observe(core: Arc<Core>, leading: watch::Sender<Leadership>, failing: A
             known = Some(membership);
         }
         if leadership.is_self {
-            core.leases.begin(leadership.term, Instant::now());
+            let now = Instant::now();
+            let heard = core.contact.age().and_then(|it| now.checked_sub(it));
+            core.leases.begin(leadership.term, now, led.zip(heard));
         } else {
+            led = leadership.leader.or(led);
             core.leases.end();
         }
         leading.send_if_modified(|known| {
