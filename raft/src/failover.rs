@@ -16,6 +16,8 @@ use crate::types::Metrics;
 
 /// A leader may have answered reads under a lease until it ended, and not for longer than this after it was heard of.
 pub(crate) const SILENCE: Duration = READ_LEASE_MAX.saturating_mul(2);
+/// A heartbeat that is not there after this is late.
+const MISSED: Duration = READ_LEASE_MAX;
 /// How long a leader may still be heard of that refuses connections: what it sent last. One that speaks on is not gone.
 const ECHO: Duration = SILENCE.saturating_mul(2);
 /// How soon a host is asked again whose process ends: connections end a little before or after it stops to listen.
@@ -67,7 +69,9 @@ pub(crate) async fn run(core: Arc<Core>) {
 }
 
 async fn look_after(core: &Core, leader: NodeId) {
-    if !is_gone(core, leader).await || tokio::time::timeout(ECHO, silence(core)).await.is_err() {
+    // Streams also end because a member comes or goes; then the next heartbeat is not far.
+    let is_silent = async |span| tokio::time::timeout(ECHO, silence(core, span)).await.is_ok();
+    if !is_silent(MISSED).await || !is_gone(core, leader).await || !is_silent(SILENCE).await {
         return;
     }
     let metrics = core.metrics();
@@ -97,12 +101,12 @@ async fn is_gone(core: &Core, peer: NodeId) -> bool {
     false
 }
 
-/// Resolves once no leader has been heard of for [`SILENCE`].
-async fn silence(core: &Core) {
+/// Resolves once no leader has been heard of for so long.
+async fn silence(core: &Core, span: Duration) {
     while let Some(left) = core
         .contact
         .age()
-        .and_then(|age| SILENCE.checked_sub(age))
+        .and_then(|age| span.checked_sub(age))
         .filter(|it| !it.is_zero())
     {
         tokio::time::sleep(left).await;

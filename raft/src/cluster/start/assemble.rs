@@ -210,7 +210,7 @@ async fn observe(core: Arc<Core>, leading: watch::Sender<Leadership>, failing: A
         if leadership.is_self {
             let now = Instant::now();
             let heard = core.contact.age().and_then(|it| now.checked_sub(it));
-            core.leases.begin(leadership.term, now, led.zip(heard));
+            core.leases.begin(leadership.term, now, led.take().zip(heard));
         } else {
             led = leadership.leader.or(led);
             core.leases.end();
