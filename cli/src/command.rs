@@ -11,6 +11,7 @@ use crate::cluster::ClusterCommand;
 use crate::deploy::{DeployArgs, RestartArgs, RollbackArgs, ScaleArgs};
 use crate::exec::ExecArgs;
 use crate::explain::ExplainArgs;
+use crate::history::HistoryArgs;
 use crate::keyring::KeyringCommand;
 use crate::leader::LeaderCommand;
 use crate::logs::LogsArgs;
@@ -18,7 +19,9 @@ use crate::node::NodeCommand;
 use crate::ps::PsArgs;
 use crate::secret::SecretCommand;
 use crate::service::ServiceCommand;
-use crate::{ca, cluster, deploy, exec, explain, keyring, leader, logs, node, ps, secret, service, status, token};
+use crate::{
+    ca, cluster, deploy, exec, explain, history, keyring, leader, logs, node, ps, secret, service, status, token,
+};
 
 /// How clients find the cluster and show who they are.
 #[derive(Clone, Debug, Args)]
@@ -53,6 +56,8 @@ pub enum Command {
     Deploy(Box<DeployArgs>),
     /// Bring an earlier version of a service or worker back. Ends as `deploy` does
     Rollback(Box<RollbackArgs>),
+    /// Show the versions of a service or worker: what became of each, and what it runs
+    History(HistoryArgs),
     /// Say how many replicas of services or workers are wanted. Ends as `deploy` does
     Scale(Box<ScaleArgs>),
     /// Replace every replica of a service or worker by a new one of the same version, a few at a time. Ends as `deploy` does
@@ -133,6 +138,7 @@ pub fn run(command: Command) -> Result<u8> {
             Command::Secret(command) => secret::run(command).await,
             Command::Node(command) => node::run(command).await,
             Command::Explain(args) => explain::run(args).await,
+            Command::History(args) => history::run(args).await,
             Command::Ps(args) => ps::run(args).await,
             Command::Service(command) => service::run(command).await,
         }?;

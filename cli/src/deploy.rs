@@ -211,19 +211,30 @@ async fn conclude(client: &Client, it: &Workload, id: &str, version: &str, args:
 
 /// The deployment to go back to.
 fn choose(all: &[Value], current: u64, to: Option<u64>) -> Result<&Value> {
-    let version = |it: &Value| it["version_number"].as_u64().unwrap_or(0);
     if let Some(wanted) = to {
-        let versions: Vec<_> = all.iter().map(|it| version(it).to_string()).collect();
-        let found = all.iter().find(|it| version(it) == wanted);
-        return found.with_context(|| format!("there is no version {wanted}; there are: {}", versions.join(", ")));
+        return named_version(all, wanted);
     }
     let good = all
         .iter()
-        .filter(|it| it["status"] == "success" && version(it) < current);
-    match good.max_by_key(|it| version(it)) {
+        .filter(|it| it["status"] == "success" && version_of(it) < current);
+    match good.max_by_key(|it| version_of(it)) {
         Some(it) => Ok(it),
         None => bail!("no version before {current} has succeeded; name one with --to"),
     }
+}
+
+/// The number of a deployment.
+pub(crate) fn version_of(deployment: &Value) -> u64 {
+    deployment["version_number"].as_u64().unwrap_or(0)
+}
+
+/// The deployment with this number.
+pub(crate) fn named_version(all: &[Value], wanted: u64) -> Result<&Value> {
+    let found = all.iter().find(|it| version_of(it) == wanted);
+    found.with_context(|| {
+        let versions: Vec<_> = all.iter().map(|it| version_of(it).to_string()).collect();
+        format!("there is no version {wanted}; there are: {}", versions.join(", "))
+    })
 }
 
 fn scale_of(text: &str) -> Result<(String, u8), String> {

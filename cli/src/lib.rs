@@ -12,6 +12,7 @@ mod exec;
 mod explain;
 #[doc(hidden)]
 pub mod fuzz;
+mod history;
 mod keyring;
 mod leader;
 mod logs;

@@ -79,6 +79,23 @@ async fn deployments_are_waited_for_and_the_exit_code_says_how_they_ended() {
 
     let told = said(&goblins(&it, 1, &["rollback", "web", "--to", "2"]));
     assert!(told.contains("web version 5 is deployed"), "{told}");
+    let history = said(&goblins(&it, 2, &["history", "web"]));
+    let row = |begin: &str| history.lines().find(|it| it.starts_with(begin)).unwrap_or_default();
+    assert!(row("5 *").contains("back to version 2"), "{history}");
+    assert!(
+        row("3 ").contains("failed") && row("3 ").contains("code 3"),
+        "{history}"
+    );
+    let pinned = said(&goblins(&it, 1, &["history", "web", "--show", "2"]));
+    let pinned = serde_json::from_str::<serde_json::Value>(&pinned).unwrap();
+    assert_eq!(pinned["pinned"]["env"]["LEVEL"], "debug", "{pinned}");
+    let unknown = goblins(&it, 1, &["history", "web", "--show", "99"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(
+        text(&unknown.stderr).contains("there is no version 99; there are: 5, 4, 3, 2, 1"),
+        "{}",
+        text(&unknown.stderr)
+    );
     let told = said(&goblins(&it, 2, &["scale", "web=3"]));
     assert!(told.contains("web version 6 is deployed: 3 of 3"), "{told}");
     let list = said(&goblins(&it, 1, &["service", "list"]));
