@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use model::{Assignment, DeploymentId, NodeView, PinSource, Reason, RegistrySecret, named_digest};
 use planner::Step;
-use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, Semaphore};
 
 use super::table::Listing;
@@ -31,7 +30,7 @@ pub(crate) struct Carrier {
     pub node_name: String,
     starts: Semaphore,
     /// Somebody waits for an image.
-    waited_for: Arc<Notify>,
+    waited_for: Notify,
 }
 
 /// What came of a step.
@@ -74,7 +73,7 @@ impl Carrier {
             reporter,
             node_name,
             starts: Semaphore::new(STARTS_AT_ONCE),
-            waited_for: Arc::default(),
+            waited_for: Notify::new(),
         }
     }
 
@@ -112,28 +111,21 @@ impl Carrier {
             _ => None,
         };
         let registry = credentials(&step, view);
-        if let Step::Pull { .. } = step {
-            self.waited_for.notify_waiters();
-        }
-        let waited_for = self.waited_for.clone().notified_owned();
-        async move { self.outcome(step, assignment, registry, waited_for).await }
+        async move { self.outcome(step, assignment, registry).await }
     }
 
-    async fn outcome(
-        &self,
-        step: Step,
-        assignment: Option<Assignment>,
-        registry: Option<RegistrySecret>,
-        waited_for: OwnedNotified,
-    ) -> Outcome {
+    async fn outcome(&self, step: Step, assignment: Option<Assignment>, registry: Option<RegistrySecret>) -> Outcome {
         let done = match step {
             Step::LookUp {
                 deployment,
                 image,
                 or_else,
             } => return self.look_up(deployment, &image, or_else, registry).await,
-            Step::Pull { image } => return self.pull(&image, registry).await,
-            Step::Prefetch { image } => return self.prefetch(&image, registry, waited_for).await,
+            Step::Pull { image } => {
+                self.waited_for.notify_waiters();
+                return self.pull(&image, registry).await;
+            }
+            Step::Prefetch { image } => return self.prefetch(&image, registry).await,
             Step::Run { restarts, .. } => return self.run(restarts, assignment).await,
             Step::Terminate { replica } => self.runtime.signal(replica, Signal::Terminate).await,
             Step::Kill { replica } => self.runtime.signal(replica, Signal::Kill).await,
@@ -171,7 +163,8 @@ impl Carrier {
     }
 
     /// Makes way for an image that somebody waits for; the layers that have come are kept for the next time.
-    async fn prefetch(&self, image: &str, registry: Option<RegistrySecret>, waited_for: OwnedNotified) -> Outcome {
+    async fn prefetch(&self, image: &str, registry: Option<RegistrySecret>) -> Outcome {
+        let waited_for = self.waited_for.notified();
         let held = |why: &str| Outcome::Held(format!("{why}: images that nothing here runs can wait"));
         if !self.runtime.has_room().await {
             return held("there is little room on the disk");

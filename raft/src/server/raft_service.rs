@@ -21,6 +21,8 @@ use crate::types::AppendRequest;
 
 /// Why a node does not vote yet.
 const JUST_STARTED: &str = "this node has just started and cannot vote yet";
+/// Why it does not vote for another.
+const HEARD: &str = "this node has just heard of a leader and votes for no other";
 
 /// Answers consensus messages.
 pub(super) struct RaftService {
@@ -63,7 +65,11 @@ impl Raft for RaftService {
         let caller = request.extensions().get().copied();
         let request = request.into_inner();
         self.core.links.check(request.route.as_ref(), caller)?;
-        may_vote(self.core.started.elapsed())?;
+        let is_handed_over = request.leadership_transfer;
+        may_vote(
+            self.core.started.elapsed(),
+            self.core.contact.age().filter(|_| !is_handed_over),
+        )?;
         let reply = self
             .core
             .raft
@@ -77,7 +83,7 @@ impl Raft for RaftService {
         let caller = request.extensions().get().copied();
         let request = request.into_inner();
         self.core.links.check(request.route.as_ref(), caller)?;
-        may_vote(self.core.started.elapsed())?;
+        may_vote(self.core.started.elapsed(), self.core.contact.age())?;
         let reply = self
             .core
             .raft
@@ -176,11 +182,15 @@ impl Raft for RaftService {
     }
 }
 
-/// A node that started so long ago does not know whether it answered a leader the moment before, which may be answering
-/// reads for that still: it votes for nobody until that must be over.
-fn may_vote(since: Duration) -> Result<(), Status> {
-    if since < SILENCE {
+/// A leader may be answering reads because this node answered it, unless it hands over itself. One that was `heard` of so long
+/// ago may, also if openraft's own lease was ended because its host refused connections and it went on after all. And a node
+/// that `started` so long ago does not know whether it answered one the moment before. Until that must be over, it votes for nobody.
+fn may_vote(started: Duration, heard: Option<Duration>) -> Result<(), Status> {
+    if started < SILENCE {
         return Err(Status::unavailable(JUST_STARTED));
+    }
+    if heard.is_some_and(|it| it < SILENCE) {
+        return Err(Status::unavailable(HEARD));
     }
     Ok(())
 }
@@ -242,8 +252,11 @@ mod tests {
 
     #[test]
     fn a_node_that_may_have_promised_not_to_vote_does_not() {
-        assert!(may_vote(Duration::ZERO).is_err_and(|it| it.message() == JUST_STARTED));
-        assert!(may_vote(crate::READ_LEASE_MAX).is_err());
-        assert!(may_vote(SILENCE).is_ok());
+        let lease = crate::READ_LEASE_MAX;
+        assert!(may_vote(Duration::ZERO, None).is_err_and(|it| it.message() == JUST_STARTED));
+        assert!(may_vote(lease, None).is_err());
+        assert!(may_vote(SILENCE, None).is_ok());
+        assert!(may_vote(SILENCE, Some(lease)).is_err_and(|it| it.message() == HEARD));
+        assert!(may_vote(SILENCE, Some(SILENCE)).is_ok());
     }
 }
