@@ -6,7 +6,7 @@ mod touches;
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, Method};
-use model::{Account, ApiKeyId, Scope, Session, State, Timestamp};
+use model::{Account, ApiKeyId, Credential, Scope, Session, State, Timestamp};
 use subtle::ConstantTimeEq as _;
 
 pub use self::touches::Touches;
@@ -47,6 +47,16 @@ pub enum Proof {
     Key(ApiKeyId),
     /// With this session.
     Session(Box<Session>),
+}
+
+impl Proof {
+    /// What commands say of it.
+    pub fn credential(&self) -> Credential {
+        match self {
+            Self::Key(key) => Credential::Key(*key),
+            Self::Session(session) => Credential::Session(session.id),
+        }
+    }
 }
 
 /// SHA-256 of a key or token as clients send it.

@@ -286,6 +286,7 @@ fn rejected(rejection: &Rejection) -> Answer {
         Rejection::Forbidden => Answer::detail(StatusCode::FORBIDDEN, texts::FORBIDDEN),
         // Answers to commands that the API never submits; should it come to that, the text still names the thing.
         Rejection::Stale
+        | Rejection::Unwarranted
         | Rejection::WrongBoot { .. }
         | Rejection::BadJoinToken
         | Rejection::NodeConflict(_)

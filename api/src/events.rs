@@ -38,7 +38,7 @@ pub fn answer(call: &Call<'_>) -> Result<Answer, ApiError> {
         let wanted = all.all().into_iter().filter(|it| it.id > after && filter.takes(it));
         Members::of(wanted.collect())
     };
-    page::<Events>(&realm, rows, call.parts, &call.query)
+    page::<Events>(&realm, rows, call.parts, call.query)
 }
 
 fn event_id(field: &'static str, text: &str) -> Result<EventId, ApiError> {

@@ -40,7 +40,7 @@ pub async fn answer<K: Workload>(call: &Call<'_>) -> Result<Answer, ApiError> {
     let (service, replica, ask) = {
         let realm = call.realm();
         let service = Workloads::<K>::find(&realm, realm.parent).ok_or(ApiError::NotFound)?;
-        let ask = ask::Ask::read(&call.query)?;
+        let ask = ask::Ask::read(call.query)?;
         let replicas: Vec<_> = realm.state.replicas_of(service.id).collect();
         let is_up = |it: &Replica| realm.state.node(it.node).is_some_and(model::Node::is_up);
         let replica = ask.choose(&replicas, is_up)?.clone();

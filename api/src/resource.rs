@@ -186,6 +186,11 @@ pub trait Update: Writable {
     /// # Errors
     /// What only shows against the object as it is.
     fn update(realm: &Realm<'_>, own: &Self::Model, values: Values) -> Result<Command, ApiError>;
+
+    /// Whether parts of the object have gone into the command as they were, and would undo what has become of them since.
+    fn carries_over(_command: &Command) -> bool {
+        false
+    }
 }
 
 /// A kind of resource that clients can delete.

@@ -2,6 +2,7 @@
 
 mod authority;
 mod backup;
+mod basis;
 pub mod call;
 mod condition;
 mod dispatch;

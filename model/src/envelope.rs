@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Command, Key, OperationId, QuotaKind, Revision, Timestamp};
+use crate::command::WARRANTS_LEVEL;
+use crate::{AccountId, ApiKeyId, Command, Key, OperationId, QuotaKind, Revision, SessionId, Timestamp};
 
 /// On whose behalf a command is proposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,40 @@ pub enum Actor {
     System,
     /// A client. Ownership is checked again when the command is decided.
     Account(AccountId),
+    /// A client whose request was judged by a state that may have been old: what the judgement rests on is checked again too.
+    Warranted(AccountId, Warrant),
+}
+
+impl Actor {
+    /// The client, if it is one.
+    #[must_use]
+    pub fn account(self) -> Option<AccountId> {
+        match self {
+            Self::System => None,
+            Self::Account(id) | Self::Warranted(id, _) => Some(id),
+        }
+    }
+}
+
+/// What was known of a client, and of what it changes, when its command was made. Everything else that commands are made
+/// from is in them, and is checked when they are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warrant {
+    /// How the client has proven who it is.
+    pub credential: Credential,
+    /// The entry that had last changed its account.
+    pub account: Revision,
+    /// An object of which parts have gone into the command as they were.
+    pub source: Option<Expect>,
+}
+
+/// How a client has proven who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Credential {
+    /// With this key.
+    Key(ApiKeyId),
+    /// With this session.
+    Session(SessionId),
 }
 
 /// What a command was made from: if this has moved on, it is refused.
@@ -53,6 +88,15 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// Since which level it is known, as that of its command.
+    #[must_use]
+    pub fn level(&self) -> u32 {
+        match self.actor {
+            Actor::Warranted(..) => WARRANTS_LEVEL.max(self.command.level()),
+            Actor::System | Actor::Account(_) => self.command.level(),
+        }
+    }
+
     /// A command without conditions and cost.
     #[must_use]
     pub fn new(operation: OperationId, actor: Actor, command: Command) -> Self {

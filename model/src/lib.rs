@@ -31,7 +31,7 @@ pub use draft::{
     AccountPatch, ConfigDraft, ConfigItemPatch, ConfigPatch, DomainDraft, DomainPatch, NodeDraft, NodePatch,
     ProjectDraft, ProjectPatch, RouteDraft, RoutePatch, SealedAt, SealedItem, ServiceDraft, ServicePatch,
 };
-pub use envelope::{Actor, Charge, Envelope, Expect, Fingerprint, Submission};
+pub use envelope::{Actor, Charge, Credential, Envelope, Expect, Fingerprint, Submission, Warrant};
 pub use fresh::uuid as fresh_uuid;
 pub use id::{
     AccountId, ApiKeyId, ClusterId, ConfigId, ConfigItemId, DeploymentId, DomainId, JoinTokenId, NodeId, OperationId,

@@ -171,4 +171,7 @@ pub enum Rejection {
     /// Folders of hosts are not everybody's to mount.
     #[error("only an admin may mount folders of the host")]
     VolumesNeedAdmin,
+    /// What was known of the client when its request was judged has changed: judge it anew.
+    #[error("the account or its credentials have changed since the request was judged")]
+    Unwarranted,
 }

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use model::{
-    Actor, Command, Envelope, NodeDraft, OperationId, Outcome, Rejection, Revision, State, Submission, Timestamp,
-};
+use model::{Envelope, NodeDraft, OperationId, Outcome, Rejection, Revision, State, Submission, Timestamp};
 use openraft::errors::ClientWriteError;
 use tokio::sync::watch;
 
@@ -54,7 +52,7 @@ impl Core {
         // What clients ask for must not use up the room that the node itself needs to go on. Where others vote too, one of
         // them is about to lead, and takes it.
         let is_alone = || self.metrics().membership_config.voter_ids().eq([self.node.0]);
-        if let (Actor::Account(_), Err(full)) = (submission.actor, self.room.check())
+        if let (Some(_), Err(full)) = (submission.actor.account(), self.room.check())
             && is_alone()
         {
             return Err(SubmitError::Unavailable(full.to_string()));
@@ -77,6 +75,11 @@ impl Core {
                     () = replaced(leadership.clone(), seen) => Proposed::Unknown,
                 };
                 match proposed {
+                    // An earlier attempt may have been applied, while the client still might do that.
+                    Proposed::Decided {
+                        result: Err(Rejection::Unwarranted),
+                        ..
+                    } if uncertain => break,
                     Proposed::Decided { index, result } => {
                         return self.acknowledge(operation, index, result, deadline).await;
                     }
@@ -126,10 +129,10 @@ impl Core {
 
     /// Proposes a command if this node leads. Time and randomness are stamped here.
     pub(crate) async fn propose_here(&self, submission: Submission, limit: Duration) -> Proposed {
-        if let (Actor::Account(_), Err(full)) = (submission.actor, self.room.check()) {
+        if let (Some(_), Err(full)) = (submission.actor.account(), self.room.check()) {
             return Proposed::NotSent(full.to_string());
         }
-        if let Some(reason) = too_new(&self.published.state(), &submission.command) {
+        if let Some(reason) = too_new(&self.published.state(), &submission) {
             return Proposed::NotSent(reason);
         }
         let envelope = Envelope {
@@ -164,7 +167,7 @@ impl Core {
     /// Lets the leader propose a command. The error says why it was not sent.
     async fn forward(&self, leader: u64, submission: &Submission, limit: Duration) -> Result<Proposed, String> {
         // A leader that runs an older version could not even tell why.
-        if let Some(reason) = too_new(&self.published.state(), &submission.command) {
+        if let Some(reason) = too_new(&self.published.state(), submission) {
             return Err(reason);
         }
         let address = self
@@ -213,8 +216,8 @@ impl Core {
 }
 
 /// Why a command must not be written to the log yet: a member that does not know it would halt there.
-fn too_new(state: &State, command: &Command) -> Option<String> {
-    let node = state.too_old_for(command.level())?;
+fn too_new(state: &State, submission: &Submission) -> Option<String> {
+    let node = state.too_old_for(submission.level())?;
     Some(format!(
         "node {} runs version {}, which does not know this command: upgrade it first",
         node.name,

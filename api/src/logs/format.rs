@@ -35,7 +35,7 @@ impl Format {
     pub fn of(call: &Call<'_>) -> Result<Self, ApiError> {
         let accept = call.parts.headers.get_all(ACCEPT).iter();
         let accept: Vec<_> = accept.map(|it| String::from_utf8_lossy(it.as_bytes())).collect();
-        Self::choose(&call.query, &accept.join(","))
+        Self::choose(call.query, &accept.join(","))
     }
 
     fn choose(query: &Query, accept: &str) -> Result<Self, ApiError> {

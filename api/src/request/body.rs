@@ -1,7 +1,7 @@
 //! The request's body: how much of it is taken, as which type, in which encoding.
 
 use axum::body::{Body, HttpBody as _};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt as _;
@@ -14,10 +14,28 @@ use crate::json::{self, Value};
 /// Bytes of an unwanted body that are read all the same.
 const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
 
-/// A body that has not been read yet.
+/// Why a body cannot be had.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    TooLarge(usize),
+    Lost(&'static str),
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLarge(limit) => Self::BodyTooLarge(limit),
+            Fault::Lost(why) => Self::BodyLost(why.to_owned()),
+        }
+    }
+}
+
+/// A body on its way.
 #[derive(Debug)]
 pub struct Incoming {
     body: Body,
+    /// All of it, or why there is none, once that was asked for: a request may be judged more than once.
+    taken: Option<Result<Bytes, Fault>>,
     limit: usize,
     read: usize,
     deadline: Instant,
@@ -31,6 +49,7 @@ impl Incoming {
     pub fn new(body: Body, headers: &HeaderMap, limit: usize, deadline: Instant) -> Self {
         Self {
             body,
+            taken: None,
             limit,
             read: 0,
             deadline,
@@ -42,8 +61,13 @@ impl Incoming {
     ///
     /// # Errors
     /// In this order: too large or never arrived, not declared as JSON, not JSON.
-    pub async fn json(&mut self, headers: &HeaderMap) -> Result<(Value, Vec<u8>), ApiError> {
-        let bytes = self.bytes().await?;
+    pub async fn json(&mut self, headers: &HeaderMap) -> Result<(Value, Bytes), ApiError> {
+        let taken = match self.taken.take() {
+            Some(taken) => taken,
+            None => self.whole().await,
+        };
+        self.taken = Some(taken.clone());
+        let bytes = taken?;
         if bytes.is_empty() {
             return Ok((Value::Object(Vec::new()), bytes));
         }
@@ -62,27 +86,26 @@ impl Incoming {
         Ok((value, bytes))
     }
 
-    async fn bytes(&mut self) -> Result<Vec<u8>, ApiError> {
+    async fn whole(&mut self) -> Result<Bytes, Fault> {
         if self.body.size_hint().lower() > self.limit as u64 {
-            return Err(ApiError::BodyTooLarge(self.limit));
+            return Err(Fault::TooLarge(self.limit));
         }
-        let mut bytes = Vec::new();
+        let mut bytes = BytesMut::new();
         while let Some(frame) = self.frame().await? {
             if self.read > self.limit {
-                return Err(ApiError::BodyTooLarge(self.limit));
+                return Err(Fault::TooLarge(self.limit));
             }
             bytes.extend_from_slice(&frame);
         }
-        Ok(bytes)
+        Ok(bytes.freeze())
     }
 
     /// The next piece; `None` at the end.
-    async fn frame(&mut self) -> Result<Option<Bytes>, ApiError> {
-        let lost = |why: &str| ApiError::BodyLost(why.to_owned());
+    async fn frame(&mut self) -> Result<Option<Bytes>, Fault> {
         match timeout_at(self.deadline, self.body.frame()).await {
-            Err(_) => Err(lost("The request body did not arrive in time.")),
+            Err(_) => Err(Fault::Lost("The request body did not arrive in time.")),
             Ok(None) => Ok(None),
-            Ok(Some(Err(_))) => Err(lost("The request body broke off.")),
+            Ok(Some(Err(_))) => Err(Fault::Lost("The request body broke off.")),
             Ok(Some(Ok(frame))) => {
                 let data = frame.into_data().unwrap_or_default();
                 self.read += data.len();

@@ -162,6 +162,14 @@ impl<K: Workload> Update for Workloads<K> {
             Command::UpdateServiceWith(own.id, patch, said)
         })
     }
+
+    /// The container goes into it as a whole.
+    fn carries_over(command: &Command) -> bool {
+        match command {
+            Command::UpdateService(_, patch) | Command::UpdateServiceWith(_, patch, _) => patch.container.is_some(),
+            _ => false,
+        }
+    }
 }
 
 impl<K: Workload> Delete for Workloads<K> {

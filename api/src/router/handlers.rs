@@ -22,7 +22,7 @@ use crate::resources::{Deployments, SecretItems, Workload, Workloads, rollback};
 pub fn list_all<R: Resource>(call: &Call<'_>) -> Result<Answer, ApiError> {
     let realm = call.realm();
     require_parent::<R>(&realm)?;
-    list::<R>(&realm, call.parts, &call.query)
+    list::<R>(&realm, call.parts, call.query)
 }
 
 /// One object.
@@ -123,6 +123,8 @@ async fn change<R: Update>(
     let mut state = call.state.clone();
     for next in 1.. {
         let command = R::update(&call.realm_of(&state, &terms), &own, values.clone())?;
+        let source = R::version(&own).filter(|_| R::carries_over(&command));
+        terms.source = source.map(|(key, revision)| Expect { key, revision });
         match call.submit(command, &terms).await {
             Err(ApiError::Rejected(Rejection::Stale)) if next < promise::ATTEMPTS => {}
             result => return result,

@@ -10,14 +10,15 @@ use http::header::{ALLOW, HeaderName};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use model::{Charge, Command, OperationId, QuotaId, QuotaKind, Rejection, Scope, State};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::basis::{Basis, Heard, is_judged_again};
 use super::call::{Call, follows};
-use super::paths::{Access, Endpoint, Path, Resolved, resolve};
+use super::paths::{Access, Endpoint, Ids, Path, Resolved, resolve};
 use super::{dispatch, probes};
 use crate::answer::{Answer, Style};
 use crate::auth::login::Failures;
-use crate::auth::{self, Proof, Touches, login};
+use crate::auth::{self, Credentials, Proof, Touches, login};
 use crate::config::{ApiConfig, RateLimit};
 use crate::errors::ApiError;
 use crate::logs;
@@ -98,57 +99,94 @@ async fn answer(
         style.indent = negotiate(&parts.headers)?.indent;
     }
 
-    let credentials = auth::credentials(&parts.headers)?;
-    let safe = auth::is_safe(&parts.method);
-    let local = safe && query.last("consistency") == Some("local");
-    let staleness = local.then(|| api.control.staleness());
-    let state = if local {
-        api.control.local()
-    } else {
-        let late =
-            |_| ApiError::Unavailable("The cluster did not confirm in time that this node is up to date.".into());
-        timeout_at(deadline, api.control.read()).await.map_err(late)??
-    };
-    let now = api.control.now();
-    let asker = auth::identify(&credentials, &state, now)?;
-    if let Proof::Key(key) = asker.proof {
-        api.touches.note(&api.control, &state, key, now);
-    }
-    auth::check_csrf(&asker, &parts.method, &parts.headers)?;
-    permit(path, &asker, safe)?;
-    let charge = charge(api, path, &asker, &state, safe)?;
-    let call = Call {
-        control: Arc::clone(&api.control),
-        sealer: Arc::clone(&api.sealer),
+    let asked = Asked {
         parts,
-        query,
+        path,
         ids,
-        asker,
-        credentials,
-        stop: api.config.stop.clone(),
-        state,
-        deadline,
+        query,
+        credentials: auth::credentials(&parts.headers)?,
+        safe: auth::is_safe(&parts.method),
         operation: OperationId(uuid::Uuid::now_v7()),
-        charge: Mutex::new(charge),
-        pulls: OnceLock::new(),
-        bits: OnceLock::new(),
+        heard: Heard::default(),
+        deadline,
     };
-    let result = if !path.allows(parts.method.as_str()) {
-        Err(not_allowed(path, parts))
-    } else if parts.method == Method::OPTIONS {
-        Ok(options(path))
-    } else {
-        dispatch::call(path.endpoint, &call, body).await
-    };
-    settle(&call).await?;
-    let answer = result?;
-    Ok(match staleness {
-        Some(age) => answer.with(
-            HeaderName::from_static("x-goblins-staleness-ms"),
-            age.as_millis().to_string(),
-        ),
-        None => answer,
-    })
+    let control = &*api.control;
+    if asked.safe && asked.query.last("consistency") == Some("local") {
+        let age = control.staleness().as_millis().to_string();
+        let answer = asked.judge(api, &Basis::Confirmed(control.local()), body).await?;
+        return Ok(answer.with(HeaderName::from_static("x-goblins-staleness-ms"), age));
+    }
+    let mut basis = Basis::first(control, path, asked.safe, deadline).await?;
+    loop {
+        let result = asked.judge(api, &basis, body).await;
+        match basis.next(control, &asked.heard, deadline).await? {
+            Some(next) => basis = next,
+            None => return result,
+        }
+    }
+}
+
+/// A request of somebody who has shown credentials.
+struct Asked<'a> {
+    parts: &'a Parts,
+    path: &'a Path,
+    ids: Ids,
+    query: Query,
+    credentials: Credentials,
+    safe: bool,
+    operation: OperationId,
+    heard: Heard,
+    deadline: Instant,
+}
+
+impl Asked<'_> {
+    /// The checks that need a state, and what was asked for.
+    async fn judge(&self, api: &Api, basis: &Basis, body: &mut Incoming) -> Result<Answer, ApiError> {
+        let Self { parts, path, .. } = *self;
+        let (state, now) = (basis.state(), api.control.now());
+        let asker = auth::identify(&self.credentials, state, now)?;
+        if let Proof::Key(key) = asker.proof {
+            api.touches.note(&api.control, state, key, now);
+        }
+        auth::check_csrf(&asker, &parts.method, &parts.headers)?;
+        permit(path, &asker, self.safe)?;
+        // A command that was refused has been paid for.
+        let charge = match basis.refusal() {
+            None => charge(api, path, &asker, state, self.safe)?,
+            Some(_) => None,
+        };
+        let call = Call {
+            control: Arc::clone(&api.control),
+            sealer: Arc::clone(&api.sealer),
+            parts,
+            query: &self.query,
+            ids: &self.ids,
+            asker,
+            credentials: &self.credentials,
+            stop: api.config.stop.clone(),
+            state: state.clone(),
+            refusal: basis.refusal().cloned(),
+            is_warranted: is_judged_again(path.endpoint) && state.takes_warrants(),
+            heard: &self.heard,
+            deadline: self.deadline,
+            operation: self.operation,
+            charge: Mutex::new(charge),
+            pulls: OnceLock::new(),
+            bits: OnceLock::new(),
+        };
+        let result = if !path.allows(parts.method.as_str()) {
+            Err(not_allowed(path, parts))
+        } else if parts.method == Method::OPTIONS {
+            Ok(options(path))
+        } else {
+            dispatch::call(path.endpoint, &call, body).await
+        };
+        // By an old state, nothing counts but a command, and that has paid.
+        if !basis.may_be_old() {
+            settle(&call).await?;
+        }
+        result
+    }
 }
 
 /// What anybody may ask.

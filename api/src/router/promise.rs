@@ -30,6 +30,7 @@ pub fn terms(call: &Call<'_>, body: &[u8]) -> Result<Terms, ApiError> {
     Ok(Terms {
         operation: operation(call.asker.account.id, key),
         expect: None,
+        source: None,
         fingerprint: Some(Fingerprint(asked)),
     })
 }

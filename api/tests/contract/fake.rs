@@ -1,7 +1,7 @@
 //! A control plane in memory: the real decisions of the model, without consensus, disk or network.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::{
@@ -42,6 +42,9 @@ pub struct FakeControlPlane {
     pub execs: FakeExecs,
     pub logs: FakeLogs,
     state: watch::Sender<State>,
+    /// What this node has, where that is old.
+    behind: Mutex<Option<State>>,
+    reads: AtomicUsize,
     clock: AtomicU64,
     weather: Mutex<Weather>,
 }
@@ -55,6 +58,8 @@ impl FakeControlPlane {
             execs: FakeExecs::default(),
             logs: FakeLogs::default(),
             state: watch::Sender::new(State::default()),
+            behind: Mutex::new(None),
+            reads: AtomicUsize::new(0),
             clock: AtomicU64::new(1_728_986_400_000_000),
             weather: Mutex::new(Weather::Fine),
         }
@@ -66,6 +71,20 @@ impl FakeControlPlane {
 
     fn weather(&self) -> Weather {
         *self.weather.lock().unwrap()
+    }
+
+    /// This node has heard of nothing since `state`, until it asks, or waits for a command of its own.
+    pub fn fall_behind(&self, state: State) {
+        *self.behind.lock().unwrap() = Some(state);
+    }
+
+    /// How often it was asked whether a state is old.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    fn catch_up(&self) {
+        *self.behind.lock().unwrap() = None;
     }
 
     pub fn advance(&self, span: Duration) {
@@ -117,6 +136,7 @@ impl ControlPlane for FakeControlPlane {
         }
         let operation = submission.operation;
         let applied = self.decide(submission);
+        self.catch_up();
         if self.weather() == Weather::Fog {
             return Err(SubmitError::OutcomeUnknown {
                 operation,
@@ -127,15 +147,20 @@ impl ControlPlane for FakeControlPlane {
     }
 
     async fn read(&self) -> Result<State, Unavailable> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         match self.weather() {
             Weather::NoQuorum => Err(Unavailable("1 of 3 voters answers".into())),
             Weather::Silence => std::future::pending().await,
-            Weather::Fine | Weather::Fog => Ok(self.local()),
+            Weather::Fine | Weather::Fog => {
+                self.catch_up();
+                Ok(self.local())
+            }
         }
     }
 
     fn local(&self) -> State {
-        self.state.borrow().clone()
+        let behind = self.behind.lock().unwrap().clone();
+        behind.unwrap_or_else(|| self.state.borrow().clone())
     }
 
     async fn beyond(&self, seen: Revision) -> State {
@@ -145,7 +170,10 @@ impl ControlPlane for FakeControlPlane {
     }
 
     fn staleness(&self) -> Duration {
-        Duration::from_millis(1234)
+        match self.weather() {
+            Weather::Fine | Weather::Fog => Duration::from_millis(12),
+            Weather::NoQuorum | Weather::Silence => Duration::from_millis(1234),
+        }
     }
 
     /// Moves on with every look.

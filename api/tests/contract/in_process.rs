@@ -9,7 +9,7 @@ use axum::body::Body;
 use http_body_util::BodyExt as _;
 use model::{
     AccountId, Actor, ApiKey, ApiKeyId, Authority, Capacity, ClusterId, Command, KeyVersion, NodeDraft, PasswordHash,
-    Revision, Scope, Sealed, Timestamp,
+    Revision, Scope, Sealed, State, Timestamp,
 };
 use tower::ServiceExt as _;
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub struct InProcess {
     pub sealer: Arc<FakeSealer>,
     pub router: axum::Router,
     keys: Keys,
+    /// What the node has heard of when a request comes, where that is not everything.
+    heard: Option<State>,
 }
 
 fn hash(key: &str) -> [u8; 32] {
@@ -101,7 +103,15 @@ impl InProcess {
             control,
             sealer,
             keys,
+            heard: None,
         }
+    }
+
+    /// Its node has heard of nothing that came after this call whenever a request comes.
+    pub fn that_lags() -> Self {
+        let it = Self::new();
+        let heard = Some(api::ControlPlane::local(&*it.control));
+        Self { heard, ..it }
     }
 }
 
@@ -129,7 +139,7 @@ pub fn join(name: &str, n: u16, token_hash: Option<[u8; 32]>) -> Command {
             api_addr: addr(7200),
             http_addr: addr(7300),
             runs_agent: true,
-            version: "0.1.0".into(),
+            version: model::leveled_version("0.1.0"),
             boot: Uuid::now_v7(),
             capacity: Capacity {
                 cpu: model::Millicores(4000),
@@ -143,6 +153,9 @@ pub fn join(name: &str, n: u16, token_hash: Option<[u8; 32]>) -> Command {
 #[async_trait]
 impl Target for InProcess {
     async fn send(&self, sent: Sent) -> Got {
+        if let Some(state) = &self.heard {
+            self.control.fall_behind(state.clone());
+        }
         let mut request = http::Request::builder().method(sent.method.as_str()).uri(&sent.target);
         request = request.header("host", self.host());
         for (name, value) in &sent.headers {

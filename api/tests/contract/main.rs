@@ -6,6 +6,7 @@ mod every_case;
 
 mod authority;
 mod backup;
+mod behind;
 mod bodies;
 mod cluster;
 mod conditions;
@@ -38,7 +39,8 @@ mod weather;
 mod wire;
 mod workers;
 
-/// Each case against a fresh control plane in memory: once straight into the router, once through a socket.
+/// Each case against a fresh control plane in memory: straight into the router, through a socket, and with a node that
+/// lags as far behind as can be.
 macro_rules! cases {
     ($($module:ident { $($case:ident),* $(,)? })*) => {
         mod straight {$(
@@ -46,6 +48,16 @@ macro_rules! cases {
                 #[tokio::test]
                 async fn $case() {
                     let target = crate::in_process::InProcess::new();
+                    crate::$module::$case(&crate::target::Api::new(&target)).await;
+                }
+            )*}
+        )*}
+
+        mod with_a_node_that_lags {$(
+            mod $module {$(
+                #[tokio::test]
+                async fn $case() {
+                    let target = crate::in_process::InProcess::that_lags();
                     crate::$module::$case(&crate::target::Api::new(&target)).await;
                 }
             )*}

@@ -4,7 +4,10 @@
 use crate::{Command, Node, State};
 
 /// The commands that this build can apply: those of this level and below. Raised with each command that is added.
-pub const COMMAND_LEVEL: u32 = 4;
+pub const COMMAND_LEVEL: u32 = 5;
+
+/// Since when a command may come with a [`crate::Warrant`].
+pub(crate) const WARRANTS_LEVEL: u32 = 5;
 
 /// What every version knows.
 const LOWEST: u32 = 1;
@@ -54,11 +57,13 @@ impl State {
     /// A node of the cluster that would halt at a command of this level.
     #[must_use]
     pub fn too_old_for(&self, level: u32) -> Option<&Node> {
-        // What every version knows must not cost a look at every node.
-        if level <= LOWEST {
-            return None;
-        }
-        self.nodes().find(|it| level_of_version(&it.version) < level)
+        self.lowest_node().filter(|it| level_of_version(&it.version) < level)
+    }
+
+    /// Whether commands may come with a [`crate::Warrant`]. Not while a node could not apply that.
+    #[must_use]
+    pub fn takes_warrants(&self) -> bool {
+        self.too_old_for(WARRANTS_LEVEL).is_none()
     }
 
     /// Whether rollouts are pinned to the bytes of their image. Not while a node could not apply that.

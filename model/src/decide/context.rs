@@ -46,18 +46,17 @@ impl<'a> Context<'a> {
 
     /// The account that acts.
     pub(super) fn account(&self) -> Result<&'a Account, Rejection> {
-        match self.actor() {
-            Actor::Account(id) => self.state.account(id).ok_or(Rejection::Forbidden),
-            Actor::System => Err(Rejection::Forbidden),
-        }
+        let account = self.actor().account().and_then(|id| self.state.account(id));
+        account.ok_or(Rejection::Forbidden)
     }
 
     /// Only the cluster itself and admins.
     pub(super) fn require_admin(&self) -> Result<(), Rejection> {
-        match self.actor() {
-            Actor::System => Ok(()),
-            Actor::Account(id) if self.state.account(id).is_some_and(|it| it.is_admin) => Ok(()),
-            Actor::Account(_) => Err(Rejection::Forbidden),
+        let is_admin = |id| self.state.account(id).is_some_and(|it| it.is_admin);
+        if self.actor().account().is_none_or(is_admin) {
+            Ok(())
+        } else {
+            Err(Rejection::Forbidden)
         }
     }
 
@@ -72,7 +71,7 @@ impl<'a> Context<'a> {
 
     /// Whether the actor may see what `owner` owns.
     pub(super) fn owns(&self, owner: AccountId) -> bool {
-        self.actor() == Actor::System || self.actor() == Actor::Account(owner)
+        self.actor().account().is_none_or(|it| it == owner)
     }
 
     owned! {

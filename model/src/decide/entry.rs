@@ -3,7 +3,8 @@
 
 use super::{Context, dispatch, events};
 use crate::{
-    Actor, Change, Charge, Envelope, Key, Operation, Outcome, Quota, QuotaId, Rejection, Revision, State, Timestamp,
+    Actor, Change, Charge, Credential, Envelope, Key, Operation, Outcome, Quota, QuotaId, Rejection, Revision, State,
+    Timestamp, Warrant,
 };
 
 /// How long the answer to a client's command is kept for a retry of it.
@@ -16,13 +17,18 @@ const RESULTS_KEPT: usize = 16_384;
 const SWEEP: usize = 4;
 
 /// All that applying one log entry does. An operation that was applied before answers what it answered then, and
-/// changes nothing.
+/// changes nothing; but not to somebody who may not ask any more.
 pub fn entry_changes(
     state: &State,
     revision: Revision,
     envelope: &Envelope,
 ) -> (Vec<Change>, Result<Outcome, Rejection>) {
     let asked = &envelope.submission;
+    let cx = Context::new(state, revision, envelope);
+    if let Err(rejection) = require_warrant(&cx) {
+        // Not recorded: judged anew, the same request may succeed.
+        return (Vec::new(), Err(rejection));
+    }
     if let Some(before) = state.operation(asked.operation) {
         let result = if before.fingerprint == asked.fingerprint {
             before.result.clone()
@@ -31,20 +37,22 @@ pub fn entry_changes(
         };
         return (Vec::new(), result);
     }
-    let cx = Context::new(state, revision, envelope);
     let charged = match asked.charge.map(|charge| spend(&cx, charge)).transpose() {
         Ok(charged) => charged.flatten(),
         // Not recorded: the same request may succeed later.
         Err(throttled) => return (Vec::new(), Err(throttled)),
     };
-    let (mut changes, result) = match require_expected(&cx).and_then(|()| dispatch(&cx)) {
+    let (mut changes, result) = match require_expected(&cx)
+        .and_then(|()| require_source(&cx))
+        .and_then(|()| dispatch(&cx))
+    {
         Ok(decision) => (decision.changes, Ok(decision.outcome)),
         Err(rejection) => (Vec::new(), Err(rejection)),
     };
     changes.extend(events::of(&cx, &changes, result.is_ok()));
     changes.extend(charged);
     // The cluster's own commands are guarded by what they were made from; recording them would only cost memory.
-    if matches!(asked.actor, Actor::Account(_)) {
+    if asked.actor.account().is_some() {
         changes.push(record(&cx, result.clone()).into());
         changes.extend(expired(state, cx.now).map(|it| Change::Delete(Key::Operation(it.id))));
     }
@@ -53,7 +61,7 @@ pub fn entry_changes(
 
 /// One more use of an allowance; `None` for the cluster itself, which has none.
 fn spend(cx: &Context<'_>, charge: Charge) -> Result<Option<Change>, Rejection> {
-    let Actor::Account(account) = cx.actor() else {
+    let Some(account) = cx.actor().account() else {
         return Ok(None);
     };
     let id = QuotaId {
@@ -65,6 +73,40 @@ fn spend(cx: &Context<'_>, charge: Charge) -> Result<Option<Change>, Rejection> 
     match quota.wait(charge.limit, cx.now) {
         Some(seconds) => Err(Rejection::Throttled { seconds }),
         None => Ok(Some(quota.charged(cx.now).into())),
+    }
+}
+
+/// Who asks is who was judged, and may do what was permitted then.
+fn require_warrant(cx: &Context<'_>) -> Result<(), Rejection> {
+    let Actor::Warranted(id, warrant) = cx.actor() else {
+        return Ok(());
+    };
+    let owner = match warrant.credential {
+        Credential::Key(key) => cx.state.api_key(key).map(|it| it.account),
+        Credential::Session(session) => cx.state.session(session).map(|it| it.account),
+    };
+    let account = cx.state.account(id).filter(|it| owner == Some(it.id));
+    if account.is_some_and(|it| it.revision == warrant.account) {
+        Ok(())
+    } else {
+        Err(Rejection::Unwarranted)
+    }
+}
+
+/// What went into the command is still so.
+fn require_source(cx: &Context<'_>) -> Result<(), Rejection> {
+    let Actor::Warranted(
+        _,
+        Warrant {
+            source: Some(source), ..
+        },
+    ) = cx.actor()
+    else {
+        return Ok(());
+    };
+    match cx.state.revision_of(source.key) {
+        Some(now) if now != source.revision => Err(Rejection::Stale),
+        _ => Ok(()),
     }
 }
 

@@ -4,8 +4,8 @@ use super::Context;
 use super::rollout::actor_name;
 use super::service::kind;
 use crate::{
-    AccountId, Actor, Change, ClusterId, Command, Deployment, DeploymentStatus, Event, EventId, Key, Kind, Node,
-    NodeId, Resource, State, Verb, Voting,
+    AccountId, Change, ClusterId, Command, Deployment, DeploymentStatus, Event, EventId, Key, Kind, Node, NodeId,
+    Resource, State, Verb, Voting,
 };
 
 /// Events of reads of secrets, and as many others, are kept.
@@ -54,7 +54,7 @@ impl Told {
             account,
             note,
         } = self;
-        let actor = matches!(cx.actor(), Actor::Account(_)).then(|| actor_name(cx));
+        let actor = cx.actor().account().map(|_| actor_name(cx));
         Event {
             id,
             at: cx.now,

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::Context;
 use crate::{
-    Account, Actor, Change, Deployment, DeploymentId, DeploymentStatus, HealthCheck, ItemChange, SecretPin, Service,
-    Settings,
+    Change, Deployment, DeploymentId, DeploymentStatus, HealthCheck, ItemChange, SecretPin, Service, Settings,
 };
 
 /// A rollout that has not ended by then fails; replicas that may take longer to start have that much more.
@@ -83,14 +82,8 @@ pub(super) fn items_changed<'a>(
 }
 
 pub(super) fn actor_name(cx: &Context<'_>) -> String {
-    match cx.actor() {
-        Actor::System => String::new(),
-        Actor::Account(id) => cx
-            .state
-            .account(id)
-            .map(|it: &Account| it.name.clone())
-            .unwrap_or_default(),
-    }
+    let account = cx.actor().account().and_then(|id| cx.state.account(id));
+    account.map(|it| it.name.clone()).unwrap_or_default()
 }
 
 fn config_snapshot(cx: &Context<'_>, service: &Service) -> BTreeMap<String, String> {

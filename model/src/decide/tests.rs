@@ -11,6 +11,7 @@ mod restarts;
 mod services;
 mod settings;
 mod voting;
+mod warrants;
 
 use std::net::SocketAddr;
 

@@ -21,6 +21,7 @@ pub(super) struct Indexes {
     pub(super) sessions_by_account: OrdSet<(AccountId, SessionId)>,
     pub(super) sessions_by_end: OrdSet<(Timestamp, SessionId)>,
     pub(super) node_by_name: OrdMap<String, NodeId>,
+    pub(super) nodes_by_level: OrdSet<(u32, NodeId)>,
     pub(super) project_by_name: OrdMap<(AccountId, String), ProjectId>,
     pub(super) projects_by_account: Group<AccountId, ProjectId>,
     pub(super) service_by_name: OrdMap<(AccountId, ServiceKind, String), ServiceId>,
@@ -112,8 +113,9 @@ indexed! {
         set sessions_by_end [it.expires_at];
     }
     JoinToken(it) by () => {}
-    Node(it) by &it.name => {
+    Node(it) by (&it.name, &it.version) => {
         map node_by_name [it.name.clone()];
+        set nodes_by_level [crate::level_of_version(&it.version)];
     }
     Project(it) by (it.account, &it.name) => {
         map project_by_name [(it.account, it.name.clone())];

@@ -214,6 +214,13 @@ impl State {
         self.node(*self.index.node_by_name.get(name)?)
     }
 
+    /// A node whose version knows no more commands than that of any other.
+    #[must_use]
+    pub fn lowest_node(&self) -> Option<&Node> {
+        let (_, id) = self.index.nodes_by_level.get_min()?;
+        self.node(*id)
+    }
+
     /// The rotation of the certificate authority that is under way.
     #[must_use]
     pub fn authority_under_way(&self) -> Option<&AuthorityRotation> {
