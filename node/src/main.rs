@@ -25,6 +25,10 @@ use clap::{Parser, Subcommand};
 
 use settings::{DevArgs, ServerArgs};
 
+/// For RocksDB too; see `docs/adr/0012-memory-comes-from-jemalloc.md`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Runs containers on your own machines: one binary a host, no other servers.
 #[derive(Debug, Parser)]
 #[command(name = "goblins", version, propagate_version = true, arg_required_else_help = true)]

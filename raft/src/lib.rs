@@ -51,6 +51,7 @@ mod tls;
 mod transport;
 mod trust;
 mod types;
+mod unled;
 mod watch;
 
 pub use authority::{AuthorityError, authority_context};

@@ -13,6 +13,7 @@ use crate::proto;
 use crate::proto::cluster_client::ClusterClient;
 use crate::transport::{self, Link, MESSAGE_BYTES_MAX, Purpose};
 use crate::types::Proposal;
+use crate::unled::NO_LEADER;
 use crate::{Leadership, SubmitError};
 
 /// How soon to try again when nothing tells that trying has become worth while.
@@ -58,7 +59,7 @@ impl Core {
             return Err(SubmitError::Unavailable(full.to_string()));
         }
         let mut leadership = self.leadership.clone();
-        let mut reason = "no leader is known; a majority of the voters must be up and reachable".to_owned();
+        let mut reason = NO_LEADER.to_owned();
         let mut uncertain = false;
         loop {
             if self.stop.is_cancelled() {
@@ -95,7 +96,7 @@ impl Core {
         if uncertain {
             Err(SubmitError::OutcomeUnknown { operation })
         } else {
-            Err(SubmitError::Unavailable(reason))
+            Err(SubmitError::Unavailable(self.unled(&reason)))
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use model::State;
 use openraft::LinearizerOption;
+use openraft::errors::{LinearizableReadError, RaftError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cluster::Core;
@@ -14,6 +15,8 @@ use crate::proto::cluster_client::ClusterClient;
 use crate::proto::read_index_reply::Result as Wire;
 use crate::slept::Slept;
 use crate::transport::{self, Purpose};
+use crate::types::TypeConfig;
+use crate::unled::NO_LEADER;
 use crate::{READ_LEASE_MAX, Unavailable, propose};
 
 /// The index of an entry, or why it cannot be told.
@@ -77,7 +80,7 @@ impl Core {
                 Err(reason) => reason,
             };
             if self.stop.is_cancelled() || !propose::pause(&mut leadership, deadline).await {
-                return Err(reason);
+                return Err(Unavailable(self.unled(&reason.0)));
             }
         }
     }
@@ -89,9 +92,7 @@ impl Core {
             match seen.leader {
                 Some(_) if seen.is_self => self.leader_reads.ask().await,
                 Some(leader) => self.ask_leader(leader.0).await,
-                None => Err(Unavailable(
-                    "no leader is known; a majority of the voters must be up and reachable".to_owned(),
-                )),
+                None => Err(Unavailable(NO_LEADER.to_owned())),
             }
         };
         // A leader whose host is gone answers nothing, and its successor can be asked at once.
@@ -112,13 +113,27 @@ impl Core {
         // Without a lease, or once it is over, a majority is asked at once instead of with the next heartbeat.
         let majority = LinearizerOption::new(Some(lease), true);
         let read = self.raft.get_read_log_id(majority).await;
-        let (read, _) = read.map_err(|error| Unavailable(error.to_string()))?;
+        let (read, _) = read.map_err(|error| self.unconfirmed(&error))?;
         if lease.is_zero() {
             self.awake.note(slept);
         } else if self.awake.is_over(Slept::by_now()) {
             return Err(Unavailable("this host was suspended meanwhile".to_owned()));
         }
         Ok(read.index())
+    }
+
+    fn unconfirmed(&self, error: &RaftError<TypeConfig, LinearizableReadError<TypeConfig>>) -> Unavailable {
+        match error {
+            RaftError::APIError(LinearizableReadError::QuorumNotEnough(few)) => {
+                let voters = self.metrics().membership_config.voter_ids().count();
+                let got = few.got.len();
+                Unavailable(format!(
+                    "node {}, which leads, hears from {got} of {voters} voters, itself among them",
+                    self.node
+                ))
+            }
+            other => Unavailable(other.to_string()),
+        }
     }
 
     async fn ask_leader(&self, leader: u64) -> Round {

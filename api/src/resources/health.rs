@@ -8,7 +8,7 @@ use self::assess::{Facts, Finding, Member, Verdict};
 use super::ANY_TEXT;
 use crate::fields::{Field, Shape};
 use crate::output::Out;
-use crate::port::{HealthView, KeyringView};
+use crate::port::{HealthView, KeyringView, MemberView};
 use crate::resource::Realm;
 
 /// How the cluster is, as it is shown.
@@ -117,7 +117,11 @@ fn finding(it: &Finding) -> Out {
 pub fn view(realm: &Realm<'_>, seen: HealthView, keys: Option<KeyringView>) -> View {
     let consensus = realm.cluster().clone();
     let name = |id: NodeId| realm.state.node(id).map(|it| it.name.clone());
-    let leader = consensus.leader.filter(|_| consensus.healthy);
+    let leads = consensus.leader == Some(consensus.node);
+    let answers = |it: &&MemberView| seen.nodes.iter().any(|node| node.node == it.node && node.said.is_ok());
+    let answering = consensus.voters.iter().filter(answers).count();
+    let is_cut_off = leads && assess::is_cut_off(answering, consensus.voters.len(), seen.staleness);
+    let leader = consensus.leader.filter(|_| consensus.healthy && !is_cut_off);
     let newest = |of: fn(&crate::port::Said) -> u64| {
         seen.nodes
             .iter()
@@ -171,6 +175,7 @@ pub fn view(realm: &Realm<'_>, seen: HealthView, keys: Option<KeyringView>) -> V
     let named = |id: NodeId| Out::object([("id", id.0.into()), ("name", Out::or_null(name(id)))]);
     let verdict = assess::assess(&Facts {
         has_leader: leader.is_some(),
+        leads,
         asked: name(consensus.node).unwrap_or_else(|| format!("node {}", consensus.node)),
         voters: consensus.voters.len(),
         is_certifying: realm.state.authority_under_way().is_some(),

@@ -84,7 +84,7 @@ impl Core {
         link.channel().map_err(|it| Unavailable(transport::describe(&it)))
     }
 
-    pub(super) fn staleness(&self) -> Option<Duration> {
+    pub(crate) fn staleness(&self) -> Option<Duration> {
         if self.leadership.borrow().is_self {
             let metrics = self.metrics();
             // A single voter is its own majority.

@@ -1,7 +1,11 @@
 //! How a cluster is, and what to do about it: a pure judgement of what was seen.
 
+use std::time::Duration;
+
 use model::{NodeId, Voting};
 
+/// A leader that no majority has answered for this long has been replaced, if there is a majority.
+const REPLACED: Duration = Duration::from_millis(600);
 /// A node that lacks more entries than this is behind.
 const LAG_MAX: u64 = 1_000;
 /// With less of a disk free than this part of it, and less than this many bytes, it is nearly full.
@@ -14,6 +18,8 @@ const VOTERS_MAX: usize = 7;
 pub(super) struct Facts {
     /// Whether the asked node has fresh word from a leader.
     pub(super) has_leader: bool,
+    /// Whether the asked node leads, be it without a majority.
+    pub(super) leads: bool,
     /// Name of the asked node.
     pub(super) asked: String,
     /// Members whose votes count.
@@ -119,6 +125,12 @@ fn best_size(nodes: usize) -> usize {
     nodes - usize::from(nodes.is_multiple_of(2) && nodes > 0)
 }
 
+/// Whether a node that leads does so in vain: fewer than a majority answer it, and that is nothing that passes. `heard` is
+/// how long ago one did.
+pub(super) fn is_cut_off(answering: usize, voters: usize, heard: Option<Duration>) -> bool {
+    answering <= voters / 2 && heard.is_none_or(|it| it > REPLACED)
+}
+
 /// Judges.
 pub(super) fn assess(facts: &Facts) -> Verdict {
     let voters = || facts.members.iter().filter(|it| it.votes);
@@ -137,8 +149,14 @@ pub(super) fn assess(facts: &Facts) -> Verdict {
         findings.push(Finding {
             is_problem: true,
             text: format!(
-                "{} has no word from a leader, and {silent} of {} voters do not answer it",
-                facts.asked, facts.voters
+                "{} {}, and {silent} of {} voters do not answer it",
+                facts.asked,
+                if facts.leads {
+                    "leads without a majority"
+                } else {
+                    "has no word from a leader"
+                },
+                facts.voters
             ),
             remedy:
                 "start the voters that are off and see that they reach each other; if a majority is lost for good, see \

@@ -17,6 +17,7 @@ fn facts(nodes: u64, votes: u64) -> Facts {
     });
     Facts {
         has_leader: true,
+        leads: true,
         asked: "n1".to_owned(),
         voters: usize::try_from(votes).expect("small"),
         is_rotating: false,
@@ -69,6 +70,17 @@ fn a_lost_voter_degrades_and_a_lost_majority_stops_it() {
     assert!(
         verdict.findings[0].remedy.contains("goblins recover --plan"),
         "{verdict:?}"
+    );
+    assert!(
+        verdict.findings[0]
+            .text
+            .starts_with("n1 leads without a majority, and 2 of 3")
+    );
+    one.leads = false;
+    assert!(
+        assess(&one).findings[0]
+            .text
+            .starts_with("n1 has no word from a leader, and 2 of 3")
     );
 }
 
@@ -130,4 +142,12 @@ fn a_wish_that_is_not_met_says_why() {
     let mut three = facts(3, 1);
     three.members[2].voting = Voting::Never;
     assert_eq!(assess(&three).status, Status::Healthy);
+}
+
+#[test]
+fn a_leader_is_cut_off_when_most_voters_are_silent_and_none_has_just_spoken() {
+    let (just_now, before) = (Some(Duration::from_millis(80)), Some(Duration::from_millis(700)));
+    assert!(is_cut_off(1, 3, before) && is_cut_off(2, 4, before) && is_cut_off(1, 3, None));
+    assert!(!is_cut_off(1, 3, just_now), "they may only be slow to say how they are");
+    assert!(!is_cut_off(2, 3, before) && !is_cut_off(1, 1, before));
 }
