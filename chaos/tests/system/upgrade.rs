@@ -93,10 +93,10 @@ impl Upgrade {
         names
     }
 
-    async fn post(&self, host: u8, path: &str) -> (u16, Value) {
+    async fn post(&self, host: u8, path: &str, body: Value) -> (u16, Value) {
         let client = self.cluster.client(host).unwrap();
         let answer = client
-            .send(Method::POST, path, &[], Some(&json!({})), PATIENCE)
+            .send(Method::POST, path, &[], Some(&body), PATIENCE)
             .await
             .unwrap();
         (answer.status.as_u16(), answer.json())
@@ -117,6 +117,15 @@ impl Upgrade {
         })
         .await;
     }
+}
+
+/// What makes a service, with a setting of its own or none.
+fn service(name: &str, drain_seconds: Option<u64>) -> Value {
+    let mut body = json!({"name": name, "image": "registry.example.test/hello:1", "port": 8080});
+    if let Some(seconds) = drain_seconds {
+        body["drain_seconds"] = json!(seconds);
+    }
+    body
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,19 +158,30 @@ async fn a_cluster_is_upgraded_one_node_at_a_time_without_a_failed_write() {
         it.restart_with(host, None).await;
         it.cluster.wait_ready(host).await.unwrap();
         if host < 3 {
-            // What the others do not know is not written, and it is said whose turn it is.
-            let (status, answer) = it.post(host, "/api/cluster/ca/rotate/").await;
-            assert_eq!(status, 503, "{answer}");
-            let detail = answer["detail"].as_str().unwrap_or_default();
-            assert!(detail.contains("upgrade it first"), "{answer}");
+            // What the others do not know is not written, and it is said whose turn it is: neither a command nor a setting.
+            for (path, body) in [
+                ("/api/cluster/ca/rotate/", json!({})),
+                ("/api/services/", service("with", Some(7))),
+            ] {
+                let (status, answer) = it.post(host, path, body).await;
+                assert_eq!(status, 503, "{path}: {answer}");
+                let detail = answer["detail"].as_str().unwrap_or_default();
+                assert!(detail.contains("upgrade it first"), "{path}: {answer}");
+            }
+            let (status, answer) = it
+                .post(host, "/api/services/", service(&format!("plain-{host}"), None))
+                .await;
+            assert_eq!(status, 201, "{answer}");
         }
     }
     // All of them are new: what was held back is done, as soon as the last has said which version it is.
     eventually_some("the new command is taken", async || {
-        let (status, _) = it.post(3, "/api/cluster/ca/rotate/").await;
+        let (status, _) = it.post(3, "/api/cluster/ca/rotate/", json!({})).await;
         (status == 202).then_some(())
     })
     .await;
+    let (status, answer) = it.post(1, "/api/services/", service("with", Some(7))).await;
+    assert_eq!((status, &answer["drain_seconds"]), (201, &json!(7)), "{answer}");
     eventually_some("the rotation is done", async || {
         let shown = it.cluster.client(2).unwrap().get("/api/cluster/ca/").await.ok()?;
         (shown["rotating"] == false).then_some(())
