@@ -1,5 +1,7 @@
 //! A real registry (Debian's `docker-registry`) inside a lab, over plain HTTP.
 
+mod tokens;
+
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use reqwest::{Response, StatusCode};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+pub use self::tokens::TokenService;
 use crate::image::{Blob, Image};
 use crate::lab::{Lab, LabError, tail};
 use crate::pid::ProcessId;
@@ -52,6 +55,13 @@ pub enum RegistryError {
     Lab(#[from] LabError),
 }
 
+/// Who gets something from a registry.
+enum Doors<'a> {
+    Open,
+    Password,
+    Tokens(&'a TokenService),
+}
+
 /// A registry that runs until its lab goes down.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -71,30 +81,49 @@ impl Registry {
 
     /// Starts it beside the hosts, where all of them reach it, and waits until it answers.
     pub async fn start(lab: &mut Lab) -> Result<Self, RegistryError> {
-        Self::start_as(lab, PORT, false).await
+        Self::start_as(lab, PORT, PORT, Doors::Open).await
     }
 
     /// Starts one that gives and takes nothing without name and password, beside the other.
     pub async fn start_private(lab: &mut Lab) -> Result<Self, RegistryError> {
-        Self::start_as(lab, PRIVATE_PORT, true).await
+        Self::start_as(lab, PRIVATE_PORT, PRIVATE_PORT, Doors::Password).await
     }
 
-    /// Where [`Registry::start_private`] listens, as `--insecure-registry` takes it.
+    /// Starts one that gives what the open one was given, but only for tokens of a service, which is to be kept for as long.
+    pub async fn start_with_tokens(lab: &mut Lab) -> Result<(Self, TokenService), RegistryError> {
+        let start = |error| RegistryError::Start(lab.state().to_path_buf(), error);
+        let service = TokenService::start(lab.network().machine()).await.map_err(start)?;
+        let registry = Self::start_as(lab, PRIVATE_PORT, PORT, Doors::Tokens(&service)).await?;
+        Ok((registry, service))
+    }
+
+    /// Where [`Registry::start_private`] and [`Registry::start_with_tokens`] listen, as `--insecure-registry` takes it.
     pub fn private_address(lab: &Lab) -> String {
         format!("{}:{PRIVATE_PORT}", lab.network().gateway())
     }
 
-    async fn start_as(lab: &mut Lab, port: u16, private: bool) -> Result<Self, RegistryError> {
+    /// `of` is the port of the one whose images it has.
+    async fn start_as(lab: &mut Lab, port: u16, of: u16, doors: Doors<'_>) -> Result<Self, RegistryError> {
         let folder = lab.state().join(format!("registry-{port}"));
         let config = folder.join("config.yml");
         let start = |error| RegistryError::Start(config.clone(), error);
-        fs::create_dir_all(folder.join("data")).map_err(start)?;
+        fs::create_dir_all(&folder).map_err(start)?;
+        let data = lab.state().join(format!("registry-{of}")).join("data");
+        fs::create_dir_all(&data).map_err(start)?;
         let address = format!("{}:{port}", lab.network().gateway());
-        let users = folder.join("htpasswd");
-        fs::write(&users, Self::HTPASSWD).map_err(start)?;
-        let mut text = configuration(&folder.join("data").display().to_string(), &address);
-        if private {
-            text += &format!("auth: {{htpasswd: {{realm: lab, path: {}}}}}\n", users.display());
+        let mut text = configuration(&data.display().to_string(), &address);
+        match &doors {
+            Doors::Open => {}
+            Doors::Password => {
+                let users = folder.join("htpasswd");
+                fs::write(&users, Self::HTPASSWD).map_err(start)?;
+                text += &format!("auth: {{htpasswd: {{realm: lab, path: {}}}}}\n", users.display());
+            }
+            Doors::Tokens(service) => {
+                let certificate = folder.join("tokens.pem");
+                fs::write(&certificate, service.certificate()).map_err(start)?;
+                text += &service.configuration(&certificate);
+            }
         }
         fs::write(&config, text).map_err(start)?;
         let log_path = folder.join("log");
@@ -140,7 +169,7 @@ impl Registry {
             address,
             process,
             http,
-            private,
+            private: matches!(doors, Doors::Password),
         })
     }
 

@@ -259,10 +259,30 @@ async fn a_private_registry_is_shown_the_credentials_of_the_secret_and_nobody_el
     let private = Registry::start_private(&mut it.lab).await.unwrap();
     let built = Image::build(&Variant::server("a")).unwrap();
     let image = private.push("team/app", "1", &built).await.unwrap();
+    credentials_open(&it, &private, &image, &built).await;
+}
 
+/// As Docker Hub, GitHub and GitLab do it: the registry sends its clients to a service for a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_of_tokens_is_shown_one_that_the_credentials_of_the_secret_have_bought() {
+    if !can_make_hosts() {
+        return;
+    }
+    let mut it = Fixture::start(1).await;
+    let built = Image::build(&Variant::server("a")).unwrap();
+    it.registry.push("team/app", "1", &built).await.unwrap();
+    let (private, tokens) = Registry::start_with_tokens(&mut it.lab).await.unwrap();
+    let image = format!("{}/team/app:1", private.address());
+    credentials_open(&it, &private, &image, &built).await;
+    let (given, refused) = tokens.count();
+    assert!(given > 0 && refused > 0, "{given} given, {refused} refused");
+}
+
+/// No credentials, wrong ones, and the right ones, with what is said of each.
+async fn credentials_open(it: &Fixture, private: &Registry, image: &str, built: &Image) {
     // Without credentials.
-    let service = it.service(1, "web", &image, 1).await;
-    let why = ended(&it, &service, "failed").await["error_message"].to_string();
+    let service = it.service(1, "web", image, 1).await;
+    let why = ended(it, &service, "failed").await["error_message"].to_string();
     assert!(
         why.contains(private.address()) && why.contains("without credentials"),
         "{why}"
@@ -283,7 +303,7 @@ async fn a_private_registry_is_shown_the_credentials_of_the_secret_and_nobody_el
     let path = format!("/api/services/{service}/");
     let shown = api.patch(&path, &json!({"registry_secret": secret})).await.unwrap();
     assert_eq!(shown["registry_secret"], json!(secret));
-    let why = ended(&it, &service, "failed").await["error_message"].to_string();
+    let why = ended(it, &service, "failed").await["error_message"].to_string();
     assert!(why.contains(private.address()) && why.contains("our-registry"), "{why}");
 
     // A secret that is in use stays.
@@ -298,10 +318,7 @@ async fn a_private_registry_is_shown_the_credentials_of_the_secret_and_nobody_el
         .await
         .unwrap();
     it.wait_ready(1, &service, 1).await;
-    assert_eq!(
-        newest(&it, &service).await["image_digest"],
-        json!(built.manifest.digest)
-    );
+    assert_eq!(newest(it, &service).await["image_digest"], json!(built.manifest.digest));
 
     // Neither password is in the daemon's log, nor in what containerd keeps.
     let log = std::fs::read_to_string(it.cluster.log(1)).unwrap();
