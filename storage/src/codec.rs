@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 
 /// The version this build writes, and the only one it reads.
 const VERSION: u8 = 1;
+/// Bytes that most values fit in.
+const USUAL: usize = 256;
 
 /// A value could not be written or read.
 #[derive(Debug, Error)]
@@ -44,19 +46,23 @@ pub enum CodecError {
 
 /// A value as bytes, the version first.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = vec![VERSION];
-    bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
-        .map_err(CodecError::Encode)?;
+    let mut bytes = Vec::with_capacity(USUAL);
+    append(value, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The same behind what `bytes` hold already: a buffer that is used again need not grow again.
+pub(crate) fn append<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+    bytes.push(VERSION);
+    bincode::serde::encode_into_std_write(value, bytes, bincode::config::standard()).map_err(CodecError::Encode)?;
+    Ok(())
 }
 
 /// Like [`encode`], for what must not stay in memory. `capacity` is at least what it takes, so that the buffer is never
 /// moved and left behind.
 pub(crate) fn encode_wiped<T: Serialize>(value: &T, capacity: usize) -> Result<Zeroizing<Vec<u8>>, CodecError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    bytes.push(VERSION);
-    bincode::serde::encode_into_std_write(value, &mut *bytes, bincode::config::standard())
-        .map_err(CodecError::Encode)?;
+    append(value, &mut bytes)?;
     Ok(bytes)
 }
 

@@ -9,6 +9,7 @@ use model::{Change, Key, Resource, Revision, State, Timestamp};
 use rocksdb::{DB, DBRecoveryMode, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 
+use crate::codec::{CodecError, append};
 use crate::{StorageError, atomic_file, decode, encode};
 
 /// Names the folder in use; see [`StateStore::replace`].
@@ -100,15 +101,15 @@ impl StateStore {
     /// Writes changes, in order, and where the state stands after them, as one batch.
     pub fn apply<'a>(&self, changes: impl IntoIterator<Item = &'a Change>, meta: &Meta) -> Result<(), StorageError> {
         let current = self.current();
-        let mut batch = WriteBatch::default();
+        let mut batch = Batch::default();
         for change in changes {
             match change {
-                Change::Put(resource) => {
-                    batch.put(current.resource_key(&resource.key())?, current.encoded(resource)?);
-                }
-                Change::Delete(key) => batch.delete(current.resource_key(key)?),
+                Change::Put(resource) => batch.put(resource),
+                Change::Delete(key) => batch.delete(key),
             }
+            .map_err(|it| current.codec(it))?;
         }
+        let mut batch = batch.writes;
         batch.put(META, current.encoded(meta)?);
         current.db.write(batch).map_err(|it| current.error(it))
     }
@@ -139,14 +140,17 @@ impl StateStore {
         let number = self.current().number + 1;
         let next = Generation::open(&self.dir, number, &self.owner, true)?;
         step("an empty state was made");
-        let mut batch = WriteBatch::default();
+        let mut batch = Batch::default();
         for resource in state.resources() {
-            batch.put(next.resource_key(&resource.key())?, next.encoded(&resource)?);
-            if batch.size_in_bytes() > 4 << 20 {
-                next.db.write(std::mem::take(&mut batch)).map_err(|it| next.error(it))?;
+            batch.put(&resource).map_err(|it| next.codec(it))?;
+            if batch.writes.size_in_bytes() > 4 << 20 {
+                next.db
+                    .write(std::mem::take(&mut batch.writes))
+                    .map_err(|it| next.error(it))?;
                 step("a part was written");
             }
         }
+        let mut batch = batch.writes;
         batch.put(META, next.encoded(meta)?);
         next.db.write_opt(batch, &synced()).map_err(|it| next.error(it))?;
         atomic_file::sync_dir(&self.dir).map_err(|it| io("sync", it))?;
@@ -164,6 +168,36 @@ impl StateStore {
 
     fn current(&self) -> RwLockReadGuard<'_, Generation> {
         self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Resources on their way to the disk. The two buffers are used for one after the other.
+#[derive(Default)]
+struct Batch {
+    writes: WriteBatch,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Batch {
+    fn put(&mut self, resource: &Resource) -> Result<(), CodecError> {
+        self.name(&resource.key())?;
+        self.value.clear();
+        append(resource, &mut self.value)?;
+        self.writes.put(&self.key, &self.value);
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &Key) -> Result<(), CodecError> {
+        self.name(key)?;
+        self.writes.delete(&self.key);
+        Ok(())
+    }
+
+    fn name(&mut self, key: &Key) -> Result<(), CodecError> {
+        self.key.clear();
+        self.key.push(RESOURCE);
+        append(key, &mut self.key)
     }
 }
 
@@ -219,22 +253,19 @@ impl Generation {
         self.db.get(key).map_err(|it| self.error(it))
     }
 
-    fn resource_key(&self, key: &Key) -> Result<Vec<u8>, StorageError> {
-        Ok([&[RESOURCE], &*self.encoded(key)?].concat())
+    fn encoded<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, StorageError> {
+        encode(value).map_err(|it| self.codec(it))
     }
 
-    fn encoded<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, StorageError> {
-        encode(value).map_err(|source| StorageError::Codec {
+    fn codec(&self, source: CodecError) -> StorageError {
+        StorageError::Codec {
             path: self.path.clone(),
             source,
-        })
+        }
     }
 
     fn decoded<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StorageError> {
-        decode(bytes).map_err(|source| StorageError::Codec {
-            path: self.path.clone(),
-            source,
-        })
+        decode(bytes).map_err(|it| self.codec(it))
     }
 
     fn error(&self, source: rocksdb::Error) -> StorageError {
