@@ -24,7 +24,7 @@ const FRESH: Duration = Duration::from_millis(225);
 pub enum Basis {
     /// This node's own, which may be old.
     Own(State),
-    /// One that holds every write that was acknowledged before the request.
+    /// One that holds every write that was acknowledged before the request, or that the client wants as it is here.
     Confirmed(State),
     /// The same, after a command that was made from an older one has been refused, for this reason if nothing else is wrong.
     Refused(State, Rejection),

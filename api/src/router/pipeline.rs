@@ -111,19 +111,26 @@ async fn answer(
         deadline,
     };
     let control = &*api.control;
-    if asked.safe && asked.query.last("consistency") == Some("local") {
-        let age = control.staleness().as_millis().to_string();
-        let answer = asked.judge(api, &Basis::Confirmed(control.local()), body).await?;
-        return Ok(answer.with(HeaderName::from_static("x-goblins-staleness-ms"), age));
-    }
-    let mut basis = Basis::first(control, path, asked.safe, deadline).await?;
-    loop {
+    let local = asked.safe && asked.query.last("consistency") == Some("local");
+    let staleness = local.then(|| control.staleness());
+    let mut basis = match local {
+        true => Basis::Confirmed(control.local()),
+        false => Basis::first(control, path, asked.safe, deadline).await?,
+    };
+    let answer = loop {
         let result = asked.judge(api, &basis, body).await;
         match basis.next(control, &asked.heard, deadline).await? {
             Some(next) => basis = next,
-            None => return result,
+            None => break result?,
         }
-    }
+    };
+    Ok(match staleness {
+        Some(age) => answer.with(
+            HeaderName::from_static("x-goblins-staleness-ms"),
+            age.as_millis().to_string(),
+        ),
+        None => answer,
+    })
 }
 
 /// A request of somebody who has shown credentials.

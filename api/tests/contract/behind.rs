@@ -55,6 +55,8 @@ async fn who_may_not_ask_any_more_is_refused() {
     let project = br#"{"name":"before"}"#;
     assert_eq!(api.raw("POST", "/api/projects/", &retry, project).await.status, 201);
 
+    let secret = api.set("secrets").await;
+    let item = api.item("secrets", &secret, "KEY", "value").await;
     let before = now(&target);
     api.call("DELETE", &format!("/api/api-keys/{}/", id(&made)), "").await;
     let behind = || target.control.fall_behind(before.clone());
@@ -67,7 +69,11 @@ async fn who_may_not_ask_any_more_is_refused() {
     api.raw("POST", "/api/projects/", &retry, project)
         .await
         .detail(401, "Invalid token.");
-    assert_eq!(api.get("/api/projects/?ordering=name").await.ok(200)["count"], 2);
+    // What a node has may be shown for as long as the node knows no better, but not a value of a secret.
+    behind();
+    let local = format!("/api/secrets/{}/items/{}/?consistency=local", id(&secret), id(&item));
+    api.call_as(lost, "GET", &local, "").await.detail(401, "Invalid token.");
+    assert_eq!(api.get("/api/projects/").await.ok(200)["count"], 2);
 }
 
 #[tokio::test]

@@ -86,7 +86,9 @@ impl Core {
 
     pub(crate) fn staleness(&self) -> Option<Duration> {
         if self.leadership.borrow().is_self {
-            let metrics = self.metrics();
+            // Asked with every write: no copy.
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
             // A single voter is its own majority.
             let alone = metrics.membership_config.voter_ids().eq([self.node.0]);
             let acknowledged = metrics.last_quorum_acked.map(|it| it.elapsed());
