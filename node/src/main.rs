@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use settings::{DevArgs, ServerArgs};
 
-/// For RocksDB too; see `docs/adr/0012-memory-comes-from-jemalloc.md`.
+/// See `docs/adr/0012-memory-comes-from-jemalloc.md`.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
