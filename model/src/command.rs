@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub(crate) use self::level::WARRANTS_LEVEL;
 pub use self::level::{COMMAND_LEVEL, level_of_version, leveled_version};
 use crate::{
     AccountId, AccountPatch, ApiKeyId, Authority, ClusterId, ConfigDraft, ConfigId, ConfigItemId, ConfigItemPatch,

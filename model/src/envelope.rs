@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::WARRANTS_LEVEL;
 use crate::{AccountId, ApiKeyId, Command, Key, OperationId, QuotaKind, Revision, SessionId, Timestamp};
 
 /// On whose behalf a command is proposed.
@@ -88,15 +87,6 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Since which level it is known, as that of its command.
-    #[must_use]
-    pub fn level(&self) -> u32 {
-        match self.actor {
-            Actor::Warranted(..) => WARRANTS_LEVEL.max(self.command.level()),
-            Actor::System | Actor::Account(_) => self.command.level(),
-        }
-    }
-
     /// A command without conditions and cost.
     #[must_use]
     pub fn new(operation: OperationId, actor: Actor, command: Command) -> Self {

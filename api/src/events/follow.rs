@@ -38,7 +38,7 @@ pub fn answer(call: &Call<'_>, filter: Filter, after: Option<EventId>) -> Answer
         filter,
         last: after,
         state: call.state.clone(),
-        opening: Some(opening(&call.state, after)),
+        opening: Some(opening(call.state, after)),
     };
     let pieces = stream::unfold(follower, |mut it| async move {
         let piece = it.next().await?;

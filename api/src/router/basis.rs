@@ -68,10 +68,10 @@ impl Basis {
         deadline: Instant,
     ) -> Result<Option<Self>, ApiError> {
         match (self, heard.take()) {
-            (_, Some(Some(Rejection::Unwarranted))) | (Self::Own(_), None) => {
+            (_, Some(Reply::Refused(Rejection::Unwarranted))) | (Self::Own(_), None) => {
                 Self::confirmed(control, deadline).await.map(Some)
             }
-            (Self::Own(_), Some(Some(rejection))) if !matches!(rejection, Rejection::Throttled { .. }) => {
+            (Self::Own(_), Some(Reply::Refused(rejection))) if !matches!(rejection, Rejection::Throttled { .. }) => {
                 // It has been applied here too, which is as good as a confirmation.
                 Ok(Some(Self::Refused(control.local(), rejection)))
             }
@@ -129,21 +129,28 @@ pub fn is_judged_again(endpoint: Endpoint) -> bool {
     )
 }
 
-/// What the replicated state has said to the request's last command, if there was one: the refusal, if it was refused.
+/// What was said to the request's last command, if there was one.
 #[derive(Default)]
-pub struct Heard(Mutex<Option<Option<Rejection>>>);
+pub struct Heard(Mutex<Option<Reply>>);
+
+enum Reply {
+    /// The replicated state has refused it.
+    Refused(Rejection),
+    /// It was carried out, or nobody can tell.
+    Other,
+}
 
 impl Heard {
     /// Notes the result of a command.
     pub fn note<T>(&self, result: &Result<T, ApiError>) {
-        let refusal = match result {
-            Err(ApiError::Rejected(rejection)) => Some(rejection.clone()),
-            Ok(_) | Err(_) => None,
+        let reply = match result {
+            Err(ApiError::Rejected(rejection)) => Reply::Refused(rejection.clone()),
+            Ok(_) | Err(_) => Reply::Other,
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
     }
 
-    fn take(&self) -> Option<Option<Rejection>> {
+    fn take(&self) -> Option<Reply> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

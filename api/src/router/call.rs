@@ -29,9 +29,9 @@ pub struct Call<'a> {
     pub credentials: &'a Credentials,
     /// Cancelled when this node stops: what has no end of its own ends then.
     pub stop: CancellationToken,
-    pub state: State,
+    pub state: &'a State,
     /// The refusal that the request has met already: it is not made again.
-    pub refusal: Option<Rejection>,
+    pub refusal: Option<&'a Rejection>,
     /// Whether its commands say what they were made from.
     pub is_warranted: bool,
     /// What was said to them.
@@ -71,7 +71,7 @@ impl Call<'_> {
 
     /// The state that the request was read with.
     pub fn realm(&self) -> Realm<'_> {
-        self.realm_of(&self.state, &self.terms())
+        self.realm_of(self.state, &self.terms())
     }
 
     /// Another state, for a command on these terms.
@@ -122,7 +122,7 @@ impl Call<'_> {
 
     /// Proposes a command for whoever asks, and waits for the result until the request's deadline.
     pub async fn submit(&self, command: Command, terms: &Terms) -> Result<Submitted, ApiError> {
-        if let Some(rejection) = &self.refusal {
+        if let Some(rejection) = self.refusal {
             return Err(ApiError::Rejected(rejection.clone()));
         }
         let submission = Submission {

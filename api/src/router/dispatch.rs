@@ -127,7 +127,7 @@ async fn health(call: &Call<'_>) -> Result<Answer, ApiError> {
 async fn replicas<K: Workload>(call: &Call<'_>) -> Result<Answer, ApiError> {
     let waiting = ReplicasOf::<K>::waiting(&call.realm());
     if !waiting.is_empty() {
-        let pulls = call.control.pulls(&call.state, &waiting).await;
+        let pulls = call.control.pulls(call.state, &waiting).await;
         // Nobody else sets it.
         let _ = call.pulls.set(pulls);
     }

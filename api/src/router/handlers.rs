@@ -38,14 +38,14 @@ pub async fn create<R: Create>(call: &Call<'_>, body: &mut Incoming) -> Result<A
     let (body, bytes) = body.json(&call.parts.headers).await?;
     let terms = promise::terms(call, &bytes)?;
     let values = |realm: &Realm<'_>| checked::<R>(realm, &body, None);
-    if let Some(outcome) = promise::kept(&call.state, &terms)? {
+    if let Some(outcome) = promise::kept(call.state, &terms)? {
         // What was sent was good then, and is shown again.
-        let realm = call.realm_of(&call.state, &terms);
+        let realm = call.realm_of(call.state, &terms);
         let (values, _) = unjudged::<R>(&realm, &body, Mode::Create)?;
         return born::<R>(&realm, outcome, R::echo(&values));
     }
     let (command, echo) = {
-        let realm = call.realm_of(&call.state, &terms);
+        let realm = call.realm_of(call.state, &terms);
         let values = values(&realm)?;
         let echo = R::echo(&values);
         (R::create(&realm, values)?, echo)
@@ -74,9 +74,9 @@ pub async fn update<R: Update>(call: &Call<'_>, body: &mut Incoming) -> Result<A
     let found = if promise::is_known(call) { found } else { Ok(found?) };
     let (body, bytes) = body.json(&call.parts.headers).await?;
     let mut terms = promise::terms(call, &bytes)?;
-    if let Some(outcome) = promise::kept(&call.state, &terms)? {
-        let (values, _) = unjudged::<R>(&call.realm_of(&call.state, &terms), &body, Mode::Patch)?;
-        return changed::<R>(call, &call.state, outcome, R::echo(&values));
+    if let Some(outcome) = promise::kept(call.state, &terms)? {
+        let (values, _) = unjudged::<R>(&call.realm_of(call.state, &terms), &body, Mode::Patch)?;
+        return changed::<R>(call, call.state, outcome, R::echo(&values));
     }
     let (own, expect) = found?;
     terms.expect = expect;
@@ -139,7 +139,7 @@ async fn change<R: Update>(
 /// Deletes one.
 pub async fn delete<R: Delete>(call: &Call<'_>) -> Result<Answer, ApiError> {
     let mut terms = promise::terms(call, b"")?;
-    if promise::kept(&call.state, &terms)?.is_none() {
+    if promise::kept(call.state, &terms)?.is_none() {
         let (own, expect) = as_expected::<R>(call)?;
         terms.expect = expect;
         call.submit(R::delete(&own), &terms).await?;
@@ -202,7 +202,7 @@ async fn begin(
 ) -> Result<Answer, ApiError> {
     let (body, bytes) = body.json(&call.parts.headers).await?;
     let terms = promise::terms(call, &bytes)?;
-    let outcome = match promise::kept(&call.state, &terms)? {
+    let outcome = match promise::kept(call.state, &terms)? {
         Some(outcome) => outcome,
         None => {
             let (values, errors) = unjudged_by(&call.realm(), rollback::FIELDS, &body, Mode::Create)?;

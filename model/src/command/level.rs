@@ -1,13 +1,13 @@
 //! Which versions can apply a command: while a cluster is upgraded, nothing may be written to the log that one of its
 //! members would halt at.
 
-use crate::{Command, Node, State};
+use crate::{Actor, Command, Node, State, Submission};
 
 /// The commands that this build can apply: those of this level and below. Raised with each command that is added.
 pub const COMMAND_LEVEL: u32 = 5;
 
 /// Since when a command may come with a [`crate::Warrant`].
-pub(crate) const WARRANTS_LEVEL: u32 = 5;
+const WARRANTS_LEVEL: u32 = 5;
 
 /// What every version knows.
 const LOWEST: u32 = 1;
@@ -39,6 +39,17 @@ impl Command {
             Self::CreateServiceWith(..) | Self::UpdateServiceWith(..) | Self::PinImage { .. } => 3,
             Self::NoteExec { .. } | Self::RestartService { .. } => 3,
             _ => LOWEST,
+        }
+    }
+}
+
+impl Submission {
+    /// Since which level it is known, with what comes with its command.
+    #[must_use]
+    pub fn level(&self) -> u32 {
+        match self.actor {
+            Actor::Warranted(..) => WARRANTS_LEVEL.max(self.command.level()),
+            Actor::System | Actor::Account(_) => self.command.level(),
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use super::{Context, dispatch, events};
 use crate::{
-    Actor, Change, Charge, Credential, Envelope, Key, Operation, Outcome, Quota, QuotaId, Rejection, Revision, State,
-    Timestamp, Warrant,
+    Actor, Change, Charge, Credential, Envelope, Expect, Key, Operation, Outcome, Quota, QuotaId, Rejection, Revision,
+    State, Timestamp,
 };
 
 /// How long the answer to a client's command is kept for a retry of it.
@@ -42,10 +42,7 @@ pub fn entry_changes(
         // Not recorded: the same request may succeed later.
         Err(throttled) => return (Vec::new(), Err(throttled)),
     };
-    let (mut changes, result) = match require_expected(&cx)
-        .and_then(|()| require_source(&cx))
-        .and_then(|()| dispatch(&cx))
-    {
+    let (mut changes, result) = match require_expected(&cx).and_then(|()| dispatch(&cx)) {
         Ok(decision) => (decision.changes, Ok(decision.outcome)),
         Err(rejection) => (Vec::new(), Err(rejection)),
     };
@@ -93,32 +90,25 @@ fn require_warrant(cx: &Context<'_>) -> Result<(), Rejection> {
     }
 }
 
-/// What went into the command is still so.
-fn require_source(cx: &Context<'_>) -> Result<(), Rejection> {
-    let Actor::Warranted(
-        _,
-        Warrant {
-            source: Some(source), ..
-        },
-    ) = cx.actor()
-    else {
-        return Ok(());
+/// What the client has seen is still so, and what went into the command.
+fn require_expected(cx: &Context<'_>) -> Result<(), Rejection> {
+    let source = match cx.actor() {
+        Actor::Warranted(_, warrant) => warrant.source,
+        Actor::System | Actor::Account(_) => None,
     };
-    match cx.state.revision_of(source.key) {
-        Some(now) if now != source.revision => Err(Rejection::Stale),
-        _ => Ok(()),
+    if has_moved_on(cx.state, cx.envelope.submission.expect) {
+        Err(Rejection::PreconditionFailed)
+    } else if has_moved_on(cx.state, source) {
+        Err(Rejection::Stale)
+    } else {
+        Ok(())
     }
 }
 
 /// What is gone is for the command itself to tell.
-fn require_expected(cx: &Context<'_>) -> Result<(), Rejection> {
-    let Some(expect) = cx.envelope.submission.expect else {
-        return Ok(());
-    };
-    match cx.state.revision_of(expect.key) {
-        Some(now) if now != expect.revision => Err(Rejection::PreconditionFailed),
-        _ => Ok(()),
-    }
+fn has_moved_on(state: &State, expect: Option<Expect>) -> bool {
+    let moved = |it: Expect| state.revision_of(it.key).is_some_and(|now| now != it.revision);
+    expect.is_some_and(moved)
 }
 
 fn record(cx: &Context<'_>, result: Result<Outcome, Rejection>) -> Operation {

@@ -22,7 +22,7 @@ use crate::{
     AccountId, Actor, Authority, Capacity, ClusterId, Command, ContainerSpec, DomainDraft, Envelope, Generation,
     Intent, KeyVersion, Kind, NodeDraft, NodeId, NodeStatus, OperationId, Outcome, Phase, PlanAction, Rejection,
     Replica, ReplicaReport, Resource, Revision, RouteDraft, Scope, Sealed, Service, ServiceDraft, ServiceId,
-    ServiceKind, State, Submission, Timestamp,
+    ServiceKind, ServicePatch, State, Submission, Timestamp,
 };
 
 /// A state with the log that led to it.
@@ -138,6 +138,14 @@ fn draft(name: &str) -> ServiceDraft {
         container: ContainerSpec::default(),
         notes: String::new(),
     }
+}
+
+fn rename(service: &Service, name: &str) -> Command {
+    let patch = ServicePatch {
+        name: Some(name.to_owned()),
+        ..ServicePatch::default()
+    };
+    Command::UpdateService(service.id, patch)
 }
 
 fn sealed(text: &str, key: u32) -> Sealed {

@@ -1,15 +1,7 @@
 //! What surrounds every command: expected revisions, allowances, idempotency, events.
 
 use super::*;
-use crate::{Charge, Event, EventId, Expect, Fingerprint, Key, QuotaKind, ServicePatch};
-
-fn rename(service: &Service, name: &str) -> Command {
-    let patch = ServicePatch {
-        name: Some(name.to_owned()),
-        ..ServicePatch::default()
-    };
-    Command::UpdateService(service.id, patch)
-}
+use crate::{Charge, Event, EventId, Expect, Fingerprint, Key, QuotaKind};
 
 #[test]
 fn what_has_moved_on_is_left_alone() {

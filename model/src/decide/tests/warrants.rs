@@ -1,7 +1,7 @@
 //! Commands of clients whose requests were judged by a state that may have been old.
 
 use super::*;
-use crate::{AccountPatch, ApiKeyId, Credential, Expect, Fingerprint, Key, ServicePatch, Warrant};
+use crate::{AccountPatch, ApiKeyId, Credential, Expect, Fingerprint, Key, Warrant};
 
 /// The admin's key, by which its commands are warranted.
 fn key(log: &Log) -> ApiKeyId {
@@ -93,16 +93,9 @@ fn what_was_carried_over_must_still_be_so() {
         key: Key::Service(service.id),
         revision: service.revision,
     });
-    let rename = |name: &str| {
-        let patch = ServicePatch {
-            name: Some(name.to_owned()),
-            ..ServicePatch::default()
-        };
-        Command::UpdateService(service.id, patch)
-    };
-    let (first, second) = (warranted(&log, source, rename("a")), rename("b"));
+    let first = warranted(&log, source, rename(&service, "a"));
     log.apply(&first).expect("as it was read");
-    let second = warranted(&log, source, second);
+    let second = warranted(&log, source, rename(&service, "b"));
     assert_eq!(log.apply(&second), Err(Rejection::Stale));
 }
 
