@@ -39,8 +39,23 @@ impl Fixture {
 
     /// A cluster whose daemons get further flags.
     pub async fn with_flags(hosts: u8, flags: &[&str]) -> Self {
+        Self::in_lab(Lab::up(hosts, None).expect("the lab comes up"), flags).await
+    }
+
+    /// A cluster whose daemons keep everything, images too, on a disk of so many MiB each.
+    pub async fn on_small_disks(hosts: u8, mib: u32) -> Self {
+        let lab = Lab::up(hosts, None).expect("the lab comes up");
+        for host in 1..=hosts {
+            let script = format!("mkdir -p \"$0\" && mount -t tmpfs -o size={mib}m tmpfs \"$0\"");
+            let words = ["sh", "-c", &script, &data(&lab, host)];
+            let mounted = lab.exec(host, &words, PATIENCE).unwrap();
+            assert!(mounted.status.success(), "{mounted:?}");
+        }
+        Self::in_lab(lab, &[]).await
+    }
+
+    async fn in_lab(mut lab: Lab, flags: &[&str]) -> Self {
         common::install_crypto();
-        let mut lab = Lab::up(hosts, None).expect("the lab comes up");
         let registry = Registry::start(&mut lab).await.expect("the registry starts");
         let options = Options {
             insecure_registries: vec![registry.address().to_owned(), Registry::private_address(&lab)],
@@ -52,6 +67,25 @@ impl Fixture {
             Err(error) => panic!("the cluster did not start: {error}"),
         };
         Self { cluster, registry, lab }
+    }
+
+    /// Takes the room on a host's disk, but for so many MiB.
+    pub fn fill(&self, host: u8, left_mib: u32) {
+        let script = format!(
+            "free=$(df --output=avail -B1M \"$0\" | tail -n 1); fallocate -l $((free - {left_mib}))M \"$0/filler\""
+        );
+        let words = ["sh", "-c", &script, &data(&self.lab, host)];
+        let filled = self.lab.exec(host, &words, PATIENCE).unwrap();
+        assert!(filled.status.success(), "{filled:?}");
+    }
+
+    /// Whether what has this digest is in the containerd of a host.
+    pub fn holds(&self, host: u8, digest: &str) -> bool {
+        let hex = digest.trim_start_matches("sha256:");
+        let folder = data(&self.lab, host);
+        let words = ["find", &folder, "-path", "*/blobs/sha256/*", "-name", hex];
+        let found = self.lab.exec(host, &words, PATIENCE).unwrap();
+        !found.stdout.is_empty()
     }
 
     pub fn api(&self, host: u8) -> Client {
@@ -159,6 +193,11 @@ impl Fixture {
             .map(str::to_owned)
             .collect()
     }
+}
+
+/// The data folder of the daemon on a host.
+fn data(lab: &Lab, host: u8) -> String {
+    lab.disk(host).join("data").display().to_string()
 }
 
 pub fn id(object: &Value) -> String {

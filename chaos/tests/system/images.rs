@@ -203,6 +203,58 @@ async fn without_a_registry_a_lost_host_is_replaced_from_another_one() {
     );
 }
 
+/// The last three good deployments can be rolled back to without a registry, however full the disks are.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_disks_drop_the_images_that_no_rollback_needs_and_no_other() {
+    if !can_make_hosts() {
+        return;
+    }
+    let it = Fixture::on_small_disks(3, 512).await;
+    let hosts = 1..=3;
+    let (dropped, kept) = (["a", "b"], ["c", "d", "e"]);
+    let image = it.push("web", "a", &Variant::server("a")).await;
+    let service = it.service(1, "web", &image, 3).await;
+    it.route(1, 1, HOSTNAME, &service).await;
+    it.wait_ready(1, &service, 3).await;
+    let path = format!("/api/services/{service}/");
+    for version in ["b", "c", "d", "e"] {
+        let image = it.push("web", version, &Variant::server(version)).await;
+        it.api(2).patch(&path, &json!({"image": image})).await.unwrap();
+        ended(&it, &service, "success").await;
+    }
+    for host in hosts.clone() {
+        for version in dropped.iter().chain(&kept) {
+            assert!(it.holds(host, &digest(version)), "{version} ran on host {host}");
+        }
+    }
+
+    // An eighth is free: less than is wanted.
+    hosts.clone().for_each(|host| it.fill(host, 64));
+    let begin = Instant::now();
+    eventually_some("what nobody needs is gone", async || {
+        let is_gone = |host: u8| dropped.iter().all(|version| !it.holds(host, &digest(version)));
+        hosts.clone().all(is_gone).then_some(())
+    })
+    .await;
+    eprintln!("dropped after {:?}", begin.elapsed());
+    for host in hosts {
+        for version in kept {
+            assert!(it.holds(host, &digest(version)), "{version} is needed on host {host}");
+        }
+    }
+
+    it.registry.stop();
+    let third = deployments(&it, &service).await.swap_remove(2);
+    let rollback = format!("/api/deployments/{}/rollback/", third["id"].as_str().unwrap());
+    it.api(3).post(&rollback, &json!({})).await.unwrap();
+    let back = ended(&it, &service, "success").await;
+    assert_eq!(
+        (&back["image_digest"], &back["image_source"]),
+        (&json!(digest("c")), &json!("kept"))
+    );
+    assert_eq!(versions(&it, &service, 3).await, BTreeSet::from(["c".to_owned()]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_hangs_is_told_within_the_deadline_and_waited_for() {
     if !can_make_hosts() {
