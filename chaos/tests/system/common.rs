@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chaos::Lab;
+
 /// How long anything may take that is only waited for, never measured.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -22,6 +24,20 @@ pub fn can_make_hosts() -> bool {
 /// The TLS provider that the HTTP client asks for even where it speaks plain HTTP.
 pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The data folder of the daemon on a host.
+pub fn data(lab: &Lab, host: u8) -> String {
+    lab.disk(host).join("data").display().to_string()
+}
+
+/// Takes the room on the disk under a host's data folder, but for so many MiB.
+pub fn fill(lab: &Lab, host: u8, left_mib: u64) {
+    let script = "free=$(df --output=avail -B1 \"$0\" | tail -n 1); \
+                  fallocate -l $((free - $1 * 1024 * 1024)) \"$0/filler\"";
+    let words = ["sh", "-c", script, &data(lab, host), &left_mib.to_string()];
+    let filled = lab.exec(host, &words, PATIENCE).unwrap();
+    assert!(filled.status.success(), "{filled:?}");
 }
 
 /// Asks until it is true.

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::common::{self, PATIENCE};
+use crate::common::{self, PATIENCE, data};
 
 /// How often an answer is asked for again.
 const POLL: Duration = Duration::from_millis(50);
@@ -67,16 +67,6 @@ impl Fixture {
             Err(error) => panic!("the cluster did not start: {error}"),
         };
         Self { cluster, registry, lab }
-    }
-
-    /// Takes the room on a host's disk, but for so many MiB.
-    pub fn fill(&self, host: u8, left_mib: u32) {
-        let script = format!(
-            "free=$(df --output=avail -B1M \"$0\" | tail -n 1); fallocate -l $((free - {left_mib}))M \"$0/filler\""
-        );
-        let words = ["sh", "-c", &script, &data(&self.lab, host)];
-        let filled = self.lab.exec(host, &words, PATIENCE).unwrap();
-        assert!(filled.status.success(), "{filled:?}");
     }
 
     /// Whether what has this digest is in the containerd of a host.
@@ -193,11 +183,6 @@ impl Fixture {
             .map(str::to_owned)
             .collect()
     }
-}
-
-/// The data folder of the daemon on a host.
-fn data(lab: &Lab, host: u8) -> String {
-    lab.disk(host).join("data").display().to_string()
 }
 
 pub fn id(object: &Value) -> String {

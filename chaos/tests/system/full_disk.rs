@@ -8,10 +8,6 @@ use serde_json::{Value, json};
 
 use crate::common::{self, PATIENCE, can_make_hosts, eventually_some};
 
-/// Leaves 4 MiB on the disk of a data folder.
-const FILL: &str =
-    "free=$(df --output=avail -B1 \"$0\" | tail -n 1); fallocate -l $((free - 4 * 1024 * 1024)) \"$0/filler\"";
-
 async fn create(harness: &Harness, host: u8, name: &str) -> Result<Value, String> {
     let api = harness.cluster().client(host).unwrap();
     let made = api.post("/api/projects/", &json!({ "name": name })).await;
@@ -36,10 +32,7 @@ async fn a_leader_whose_disk_is_full_hands_over_and_writes_go_on() {
     .await;
     let full = harness.leader().await.unwrap();
     create(&harness, full, "before").await.unwrap();
-    let folder = harness.lab().disk(full).join("data");
-    let words = ["sh", "-c", FILL, &folder.display().to_string()];
-    let filled = harness.lab().exec(full, &words, PATIENCE).unwrap();
-    assert!(filled.status.success(), "{filled:?}");
+    common::fill(harness.lab(), full, 4);
 
     let leader = eventually_some("another leader", async || {
         harness.leader().await.filter(|it| *it != full)
@@ -61,9 +54,11 @@ async fn a_leader_whose_disk_is_full_hands_over_and_writes_go_on() {
     let moved = api.post("/api/cluster/leader/", &json!({})).await.unwrap();
     assert_ne!(moved["leader"]["name"], json!(format!("node-{full}")), "{moved}");
 
-    let removed = harness
-        .lab()
-        .exec(full, &["rm", &format!("{}/filler", folder.display())], PATIENCE);
+    let removed = harness.lab().exec(
+        full,
+        &["rm", &format!("{}/filler", common::data(harness.lab(), full))],
+        PATIENCE,
+    );
     assert!(removed.unwrap().status.success());
     eventually_some("it may lead again", async || {
         let api = harness.cluster().client(full).unwrap();

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::common::{PATIENCE, can_make_hosts, eventually_some};
+use crate::common::{PATIENCE, can_make_hosts, eventually_some, fill};
 use crate::fixture::{Fixture, id};
 
 const HOSTNAME: &str = "web.example.test";
@@ -40,6 +40,17 @@ async fn ended(it: &Fixture, service: &str, status: &str) -> Value {
         Some(newest).filter(|it| it["status"] == status)
     })
     .await
+}
+
+/// Rolls a service back through the node on a host, to the digest that was kept of a deployment.
+async fn roll_back(it: &Fixture, by: u8, service: &str, to: &Value) {
+    let path = format!("/api/deployments/{}/rollback/", to["id"].as_str().unwrap());
+    it.api(by).post(&path, &json!({})).await.unwrap();
+    let back = ended(it, service, "success").await;
+    assert_eq!(
+        (&back["image_digest"], &back["image_source"]),
+        (&to["image_digest"], &json!("kept"))
+    );
 }
 
 /// What `count` replicas say which version they are, by replica; only those that are ready now count.
@@ -123,13 +134,7 @@ async fn a_deployment_runs_one_digest_however_its_tag_moves_and_a_rollback_bring
     assert_ne!(version, "a");
     eprintln!("while it rolled out, the tag moved {others} times; all replicas run {version}");
 
-    let rollback = format!("/api/deployments/{}/rollback/", first["id"].as_str().unwrap());
-    it.api(2).post(&rollback, &json!({})).await.unwrap();
-    let fourth = ended(&it, &service, "success").await;
-    assert_eq!(
-        (&fourth["image_digest"], &fourth["image_source"]),
-        (&json!(digest("a")), &json!("kept"))
-    );
+    roll_back(&it, 2, &service, &first).await;
     assert_eq!(versions(&it, &service, 2).await, BTreeSet::from(["a".to_owned()]));
 }
 
@@ -229,7 +234,7 @@ async fn full_disks_drop_the_images_that_no_rollback_needs_and_no_other() {
     }
 
     // An eighth is free: less than is wanted.
-    hosts.clone().for_each(|host| it.fill(host, 64));
+    hosts.clone().for_each(|host| fill(&it.lab, host, 64));
     let begin = Instant::now();
     eventually_some("what nobody needs is gone", async || {
         let is_gone = |host: u8| dropped.iter().all(|version| !it.holds(host, &digest(version)));
@@ -245,13 +250,8 @@ async fn full_disks_drop_the_images_that_no_rollback_needs_and_no_other() {
 
     it.registry.stop();
     let third = deployments(&it, &service).await.swap_remove(2);
-    let rollback = format!("/api/deployments/{}/rollback/", third["id"].as_str().unwrap());
-    it.api(3).post(&rollback, &json!({})).await.unwrap();
-    let back = ended(&it, &service, "success").await;
-    assert_eq!(
-        (&back["image_digest"], &back["image_source"]),
-        (&json!(digest("c")), &json!("kept"))
-    );
+    assert_eq!(third["image_digest"], digest("c"));
+    roll_back(&it, 3, &service, &third).await;
     assert_eq!(versions(&it, &service, 3).await, BTreeSet::from(["c".to_owned()]));
 }
 
