@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +22,15 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 /// As many at once as our own agent starts: more only wait for the CPU.
 const AT_ONCE: usize = 8;
 const SIGTERM: u32 = 15;
+/// The first process of a container is not even killed by a signal that it does not listen for yet.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Why containerd was not driven.
 #[derive(Debug, Error)]
@@ -210,19 +213,26 @@ impl Raw {
 
     async fn stop(&self, id: &str) -> Result<(), RawError> {
         let mut tasks = TasksClient::new(self.channel.clone());
-        let kill = self.request(KillRequest {
-            container_id: id.to_owned(),
-            exec_id: String::new(),
-            signal: SIGTERM,
-            all: false,
-        });
-        tasks.kill(kill).await.map_err(|it| self.refused("send a signal", it))?;
         let (container_id, exec_id) = (id.to_owned(), String::new());
         let wait = self.request(WaitRequest { container_id, exec_id });
-        tasks
-            .wait(wait)
-            .await
-            .map_err(|it| self.refused("see a task end", it))?;
+        let mut waiting = tasks.clone();
+        let mut ended = pin!(waiting.wait(wait));
+        let ended = loop {
+            let kill = self.request(KillRequest {
+                container_id: id.to_owned(),
+                exec_id: String::new(),
+                signal: SIGTERM,
+                all: false,
+            });
+            match tasks.kill(kill).await {
+                Err(status) if status.code() != Code::NotFound => return Err(self.refused("send a signal", status)),
+                _ => {}
+            }
+            if let Ok(ended) = timeout(AGAIN, &mut ended).await {
+                break ended;
+            }
+        };
+        ended.map_err(|it| self.refused("see a task end", it))?;
         let container_id = id.to_owned();
         let delete = self.request(DeleteTaskRequest { container_id });
         tasks
