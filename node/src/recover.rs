@@ -40,7 +40,11 @@ pub(crate) fn run(args: &RecoverArgs) -> Result<()> {
     let folder = SurvivorFolder::open(&args.data_dir)?;
     let mut survivors = vec![folder.survivor().clone()];
     for path in &args.with {
-        survivors.push(file::read(path)?);
+        let other = file::read(path)?;
+        // Whoever gives all files that there are gives this one's own too.
+        if other != survivors[0] {
+            survivors.push(other);
+        }
     }
     let advice = advise(&survivors)?;
     if args.plan {
@@ -52,17 +56,17 @@ pub(crate) fn run(args: &RecoverArgs) -> Result<()> {
         return Ok(());
     }
     let own = folder.survivor();
+    if advice.is_quorum {
+        bail!(
+            "a majority of the voters is here: start their daemons, and nothing is lost. There is nothing to recover"
+        );
+    }
     if advice.keep != own.node {
         bail!(
             "{} is the one to keep: run this there. To keep this node all the same, and lose what only {} has, leave the \
              files of the others out",
             named(&survivors, advice.keep),
             named(&survivors, advice.keep)
-        );
-    }
-    if advice.is_quorum {
-        bail!(
-            "a majority of the voters is here: start their daemons, and nothing is lost. There is nothing to recover"
         );
     }
     if !args.yes {

@@ -216,10 +216,12 @@ fn of_member(facts: &Facts, it: &Member) -> Vec<Finding> {
         });
     };
     if let Some(reason) = &it.silent {
-        problem(
-            format!("{name} does not answer: {reason}"),
-            format!("start its daemon, or take it out with `goblins node remove {name}` if it is gone for good"),
-        );
+        let remedy = if facts.has_leader {
+            format!("start its daemon, or take it out with `goblins node remove {name}` if it is gone for good")
+        } else {
+            "start its daemon".to_owned()
+        };
+        problem(format!("{name} does not answer: {reason}"), remedy);
     }
     if let Some(lag) = it.lag.filter(|lag| *lag > LAG_MAX) {
         problem(

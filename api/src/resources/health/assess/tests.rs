@@ -76,6 +76,10 @@ fn a_lost_voter_degrades_and_a_lost_majority_stops_it() {
             .text
             .starts_with("n1 leads without a majority, and 2 of 3")
     );
+    assert_eq!(
+        verdict.findings[1].remedy, "start its daemon",
+        "nobody can be taken out now"
+    );
     one.leads = false;
     assert!(
         assess(&one).findings[0]
