@@ -28,6 +28,7 @@ pub struct AgentConfig {
 /// A running agent.
 #[derive(Debug)]
 pub struct Agent {
+    clear: CancellationToken,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -48,14 +49,24 @@ impl Agent {
         opener: Arc<dyn Opener>,
     ) -> Result<Self, NetworkError> {
         network.prepare().await?;
-        let stop = CancellationToken::new();
+        let (clear, stop) = (CancellationToken::new(), CancellationToken::new());
         let outbox = Outbox::start(Arc::clone(&reporter), stop.clone());
         let carrier = Carrier::new(runtime, network, drainer, opener, reporter, config.node_name);
-        let reconciler = Reconciler::new(wanted, carrier, config.limits, outbox, stop.clone());
+        let reconciler = Reconciler::new(wanted, carrier, config.limits, outbox, (clear.clone(), stop.clone()));
         Ok(Self {
+            clear,
             stop,
             task: tokio::spawn(reconciler.run()),
         })
+    }
+
+    /// Stops every container in its usual order, whatever is wanted, and then the agent. Returns once nothing of them is
+    /// left, which takes as long as the longest drain and stop grace.
+    pub async fn clear(self) {
+        self.clear.cancel();
+        // A task that broke off has nothing to wait for.
+        let _ = self.task.await;
+        self.stop.cancel();
     }
 
     /// Stops the agent and leaves its containers running.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use containerd_client::services::v1::{Container, ListContainersRequest};
+use containerd_client::services::v1::ListContainersRequest;
 use model::{NodeId, ReplicaId};
 use planner::CollectLimits;
 use thiserror::Error;
@@ -32,11 +32,12 @@ use tokio::sync::mpsc;
 use crate::exec::{Exec, ExecError, ExecRequest};
 use crate::image::{Content, Images, Login, Progress};
 use crate::logs::{Logs, Owner};
-use crate::ports::Peers;
+use crate::ports::{Peers, Roster};
 use crate::runtime::{CommandEnd, Ending, Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
 use api::{Api, SHORT, within};
 use container::Host;
 use ends::{End, Ends};
+use label::Labels;
 use turns::Turns;
 use vault::Vaults;
 
@@ -65,7 +66,8 @@ pub struct ContainerdConfig {
     pub logs: Logs,
     /// Where the files lie that are mounted into containers, such as `/etc/hosts`.
     pub files: PathBuf,
-    /// Where the values of secrets are mounted, in memory; a folder of this agent alone.
+    /// Where the values of secrets are mounted, in memory: what the names of the folders begin with, of which each node
+    /// has one.
     pub secrets: PathBuf,
     /// Registries, as `host:port`, that speak plain http.
     pub insecure_registries: Vec<String>,
@@ -81,14 +83,24 @@ pub struct BadNamespace {
 }
 
 /// A containerd, connected to when it is needed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Containerd {
     api: Api,
     images: Images,
+    roster: Arc<dyn Roster>,
     vaults: Arc<Vaults>,
     turns: Arc<Turns>,
     ends: Arc<Ends>,
     config: Arc<ContainerdConfig>,
+}
+
+impl std::fmt::Debug for Containerd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Containerd")
+            .field("api", &self.api)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Containerd {
@@ -96,7 +108,7 @@ impl Containerd {
     ///
     /// # Errors
     /// When the namespace cannot be one.
-    pub fn new(config: ContainerdConfig, peers: Arc<dyn Peers>) -> Result<Self, BadNamespace> {
+    pub fn new(config: ContainerdConfig, peers: Arc<dyn Peers>, roster: Arc<dyn Roster>) -> Result<Self, BadNamespace> {
         let api = Api::new(&config.socket, &config.namespace).map_err(|source| BadNamespace {
             namespace: config.namespace.clone(),
             source,
@@ -112,7 +124,8 @@ impl Containerd {
         Ok(Self {
             api,
             images,
-            vaults: Arc::new(Vaults::new(config.secrets.clone())),
+            roster,
+            vaults: Arc::new(Vaults::of(&config.secrets, config.node)),
             turns: Arc::default(),
             ends: Arc::default(),
             config: config.into(),
@@ -182,26 +195,20 @@ impl Containerd {
 impl Runtime for Containerd {
     async fn list(&self) -> Result<Vec<Listed>, RuntimeError> {
         self.vaults.suspect_all().await;
-        let filter = format!("labels.\"{}\"=={}", label::NODE, self.config.node);
-        let request = ListContainersRequest { filters: vec![filter] };
-        let containers = within(SHORT, self.api.containers().list(self.api.request(request)))
-            .await
-            .map_err(|error| self.api.refused("list containers", error))?
-            .containers;
-        let of_replica = |it: &Container| label::read(&it.labels).map(|it| it.replica);
-        let present: BTreeSet<_> = containers.iter().filter_map(of_replica).collect();
+        let containers = self.containers().await?;
+        let present: BTreeSet<_> = containers.iter().map(|(_, it)| it.replica).collect();
         self.vaults.remove_all_but(&present).await;
+        for gone in vault::folders(&self.config.secrets).filter(|it| self.roster.is_gone(it.node)) {
+            gone.vaults.sweep(&present).await;
+        }
         self.config.logs.prune(&present).await;
         let mut tasks: HashMap<_, _> = task::list(&self.api).await?;
         let mut found = Vec::with_capacity(containers.len());
-        for container in containers {
-            let Some(labels) = label::read(&container.labels) else {
-                continue;
-            };
-            let task = match tasks.remove(&container.id) {
+        for (id, labels) in containers {
+            let task = match tasks.remove(&id) {
                 Some(task) => task,
                 // A list leaves out what it could not ask; only a direct answer counts.
-                None => self.ends.or(labels.replica, task::get(&self.api, &container.id).await?),
+                None => self.ends.or(labels.replica, task::get(&self.api, &id).await?),
             };
             found.push(Listed {
                 replica: labels.replica,
@@ -279,6 +286,18 @@ impl Runtime for Containerd {
 }
 
 impl Containerd {
+    /// This node's containers, and those of nodes that are gone: nobody else ends them.
+    async fn containers(&self) -> Result<Vec<(String, Labels)>, RuntimeError> {
+        let filters = vec![format!("labels.\"{}\"", label::REPLICA)];
+        let list = self.api.request(ListContainersRequest { filters });
+        let answer = within(SHORT, self.api.containers().list(list)).await;
+        let answer = answer.map_err(|error| self.api.refused("list containers", error))?;
+        let labelled = answer.containers.into_iter();
+        let labelled = labelled.filter_map(|it| Some((it.id, label::read(&it.labels)?)));
+        let ours = |node| node == self.config.node || self.roster.is_gone(node);
+        Ok(labelled.filter(|(_, it)| ours(it.node)).collect())
+    }
+
     async fn create_and_start(&self, request: &RunRequest) -> Result<(), RuntimeError> {
         let config = &self.config;
         let image = self.images.find(&request.spec.image).await?;

@@ -34,7 +34,7 @@ pub use image::{Content, Login, Progress, PullError};
 pub use logs::{LogLimits, LogLine, LogPiece, LogQuery, LogStream, LogTail, Logs, Position, log_path};
 pub use network::{Attachment, BadSubnet, BridgeNetwork, Network, NetworkConfig, NetworkError, Subnet};
 pub use planner::Limits;
-pub use ports::{Drainer, NoPeers, OpenError, Opener, PeerBlob, Peers, ReportError, Reporter, Wanted};
+pub use ports::{Drainer, NoPeers, OpenError, Opener, PeerBlob, Peers, ReportError, Reporter, Roster, Wanted};
 pub use runtime::{
     CommandEnd, Ending, Listed, OutOfMemory, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task,
 };

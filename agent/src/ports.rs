@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use model::{DeploymentId, KeyVersion, NodeView, PinSource, ReplicaId, ReplicaReport, SecretValue};
+use model::{DeploymentId, KeyVersion, NodeId, NodeView, PinSource, ReplicaId, ReplicaReport, SecretValue};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -60,6 +60,13 @@ pub trait Opener: Send + Sync + 'static {
     /// # Errors
     /// When the keyring is locked or the value does not open. Nothing of the value is in the error.
     fn open(&self, value: &SecretValue) -> Result<Zeroizing<Vec<u8>>, OpenError>;
+}
+
+/// Knows the nodes of the cluster.
+pub trait Roster: Send + Sync + 'static {
+    /// Whether a node of that id was in the cluster before this one and is not any more. Nobody else sees to what it has
+    /// left on this host, since ids are never given out again.
+    fn is_gone(&self, node: NodeId) -> bool;
 }
 
 /// Gives the content of images that other nodes of the cluster have.

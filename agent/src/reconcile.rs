@@ -41,6 +41,7 @@ pub(crate) struct Reconciler {
     carrier: Arc<Carrier>,
     limits: Limits,
     outbox: Outbox,
+    clear: CancellationToken,
     stop: CancellationToken,
     table: Table,
     started: Instant,
@@ -54,6 +55,8 @@ pub(crate) struct Reconciler {
     turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
     /// Since when containerd does not answer.
     away_since: Option<Moment>,
+    /// Everything is on its way out.
+    clearing: bool,
 }
 
 impl Reconciler {
@@ -62,7 +65,7 @@ impl Reconciler {
         carrier: Carrier,
         limits: Limits,
         outbox: Outbox,
-        stop: CancellationToken,
+        (clear, stop): (CancellationToken, CancellationToken),
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -70,6 +73,7 @@ impl Reconciler {
             carrier: Arc::new(carrier),
             limits,
             outbox,
+            clear,
             stop,
             table: Table::default(),
             started: now,
@@ -81,14 +85,15 @@ impl Reconciler {
             probes: HashMap::new(),
             turns: mpsc::channel(BACKLOG),
             away_since: None,
+            clearing: false,
         }
     }
 
-    /// Runs until it is told to stop. Containers go on without it.
+    /// Runs until it is told to stop, when containers go on without it, or to clear the host, until that is done.
     pub(crate) async fn run(mut self) {
         let mut events = self.carrier.runtime.events();
         let mut wake_at = None;
-        loop {
+        while !self.is_cleared() {
             self.look_when_due();
             let look_at = if self.listings.is_empty() {
                 Some(self.look_at)
@@ -98,7 +103,8 @@ impl Reconciler {
             let alarm = [look_at, wake_at].into_iter().flatten().min();
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                changed = self.wanted.changed() => if changed.is_err() { break },
+                () = self.clear.cancelled(), if !self.clearing => self.begin_to_clear(),
+                changed = self.wanted.changed(), if !self.clearing => if changed.is_err() { break },
                 event = events.recv() => match event {
                     // Only a wake-up: a late event may be about a container that is gone.
                     Some(RuntimeEvent::Exited { .. } | RuntimeEvent::Missed) => self.look_at = Instant::now(),
@@ -160,8 +166,26 @@ impl Reconciler {
         }
     }
 
+    /// Nothing is wanted here from now on, and nobody is there any more for whom connections were kept open.
+    fn begin_to_clear(&mut self) {
+        self.clearing = true;
+        self.limits.drain_tunnels = self.limits.drain;
+        self.look_at = Instant::now();
+    }
+
+    fn is_cleared(&self) -> bool {
+        self.clearing && self.table.is_complete() && self.table.observed().instances.is_empty()
+    }
+
     fn step(&mut self) -> Option<Instant> {
-        let wanted = self.wanted.borrow_and_update().clone();
+        let wanted = if self.clearing {
+            Wanted {
+                view: Arc::default(),
+                may_start: true,
+            }
+        } else {
+            self.wanted.borrow_and_update().clone()
+        };
         self.table.forget_except(&wanted.view);
         self.table.heed_credentials(&wanted.view);
         let now = self.now();

@@ -1,6 +1,8 @@
 //! A containerd of our own, for hosts that have none: started, watched, started again, and left running when this
 //! daemon stops, so that its containers stay manageable and the next daemon finds it.
 
+mod leftovers;
+
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ const WATCH: Duration = Duration::from_secs(1);
 const SILENCES: u32 = 15;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const SILENT: &str = "a containerd that does not answer is ended; its containers live on";
 /// The kernel takes no longer socket paths.
 const LONGEST_SOCKET: usize = 100;
 /// What all programs are called that have to be there.
@@ -117,12 +120,21 @@ impl Supervisor {
             Some(running) => running,
             None => {
                 installed()?;
+                leftovers::end(&places).await;
                 places.launch().await?
             }
         };
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(watch(places.clone(), running)));
         Ok(Self { places, stop })
+    }
+
+    /// Ends the containerd, for when no container of it is left.
+    pub async fn end(self) {
+        self.stop.cancel();
+        if let Some(pid) = self.places.left_over().await {
+            self.places.end(pid).await;
+        }
     }
 
     /// Where it listens.
@@ -134,7 +146,7 @@ impl Supervisor {
     /// Where runc is to keep the state of its containers.
     #[must_use]
     pub fn runc_root(&self) -> PathBuf {
-        self.places.state.join("runc")
+        self.places.runc()
     }
 }
 
@@ -225,6 +237,11 @@ impl Places {
         )
     }
 
+    /// The state of runc, with a folder for each of containerd's namespaces.
+    fn runc(&self) -> PathBuf {
+        self.state.join("runc")
+    }
+
     fn api(&self) -> Option<Api> {
         Api::new(&self.socket, "goblins").ok()
     }
@@ -258,12 +275,12 @@ impl Places {
             }
             sleep(ASK_AGAIN).await;
         }
+        tracing::warn!(%pid, "{SILENT}");
         self.end(pid).await;
         None
     }
 
     async fn end(&self, pid: Pid) {
-        tracing::warn!(%pid, "a containerd that does not answer is ended; its containers live on");
         if kill(pid, Signal::SIGKILL).is_err() {
             return;
         }
@@ -284,7 +301,10 @@ impl Places {
             }
             match self.left_over().await {
                 None => return tracing::error!("containerd is gone; it is started again, containers live on"),
-                Some(pid) if silences >= SILENCES => return self.end(pid).await,
+                Some(pid) if silences >= SILENCES => {
+                    tracing::warn!(%pid, "{SILENT}");
+                    return self.end(pid).await;
+                }
                 Some(_) => {}
             }
         }

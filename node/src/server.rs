@@ -78,6 +78,9 @@ impl Node {
             }
             reason = node.cluster.fatal() => Some(reason),
         };
+        if node.cluster.is_removed() {
+            tracing::warn!("this node is no member of its cluster any more: its containers are stopped, then it ends");
+        }
         tokio::select! {
             () = node.stop() => {}
             signal = signals.next() => tracing::warn!(signal, "stopping at once"),
@@ -154,11 +157,14 @@ impl Node {
         })
     }
 
-    /// First no new work, then leadership to another, then what is under way; containers are left alone.
+    /// First no new work, then leadership to another, then what is under way. Containers are left alone, unless this
+    /// node is no member any more: then others run in their place, and nobody would ever stop them.
     async fn stop(mut self) {
         self.stop_api.cancel();
-        if let Some(hosting) = self.hosting.take() {
-            hosting.stop().await;
+        match self.hosting.take() {
+            Some(hosting) if self.cluster.is_removed() => hosting.clear().await,
+            Some(hosting) => hosting.stop().await,
+            None => {}
         }
         self.tasks.shutdown().await;
         let _ = tokio::time::timeout(LAST_REQUESTS, &mut self.api).await;

@@ -144,6 +144,13 @@ impl Cluster {
         self.core.fatal().await
     }
 
+    /// Whether this node is no member any more: it was removed, or its cluster was founded anew without it. What it runs
+    /// runs elsewhere by now.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.core.links.is_removed()
+    }
+
     /// Who has been heard of, if this node leads.
     #[must_use]
     pub fn leases(&self) -> Option<Leases> {

@@ -268,6 +268,11 @@ impl Links {
         self.removed.cancel();
     }
 
+    /// Whether this node is known not to be a member any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.is_cancelled()
+    }
+
     /// Resolves once a member has said that this node was removed.
     pub(crate) async fn removed(&self) {
         self.removed.cancelled().await;
@@ -355,9 +360,9 @@ mod tests {
         let cluster = ClusterId(Uuid::from_u128(7));
         let links = Links::new(cluster, NodeId(3), Arc::new(Tls::new(cluster)));
         links.heed(&Status::permission_denied("something else"));
-        assert!(!links.removed.is_cancelled());
+        assert!(!links.is_removed());
         links.heed(&removed(NodeId(3), 0));
-        assert!(links.removed.is_cancelled());
+        assert!(links.is_removed());
         assert_eq!(links.farewell(), LEFT);
     }
 

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::runtime::RunRequest;
 
-pub(super) const NODE: &str = "goblins.node";
-const REPLICA: &str = "goblins.replica";
+const NODE: &str = "goblins.node";
+pub(super) const REPLICA: &str = "goblins.replica";
 const SERVICE: &str = "goblins.service";
 const SERVICE_NAME: &str = "goblins.service-name";
 const DEPLOYMENT: &str = "goblins.deployment";
@@ -23,6 +23,8 @@ const DRAIN: &str = "goblins.drain-seconds";
 /// What is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Labels {
+    /// The node that it was started for.
+    pub node: NodeId,
     pub replica: ReplicaId,
     pub address: Option<Ipv4Addr>,
     pub restarts: u32,
@@ -52,6 +54,7 @@ pub(super) fn write(node: NodeId, request: &RunRequest) -> HashMap<String, Strin
 /// `None` for a container that no agent made.
 pub(super) fn read(labels: &HashMap<String, String>) -> Option<Labels> {
     Some(Labels {
+        node: NodeId(labels.get(NODE)?.parse().ok()?),
         replica: ReplicaId(labels.get(REPLICA)?.parse().ok()?),
         address: labels.get(ADDRESS).and_then(|text| text.parse().ok()),
         restarts: labels

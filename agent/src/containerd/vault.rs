@@ -1,8 +1,8 @@
 //! The values of secrets as files: a tmpfs for each replica that has some, mounted into its container.
 //!
 //! ```text
-//! FOLDER (0700)/REPLICA  tmpfs, 0500, owner: the container's user -> read-only at /run/secrets
-//!                  KEY   0400, the same owner
+//! PREFIX-NODE (0700)/REPLICA  tmpfs, 0500, owner: the container's user -> read-only at /run/secrets
+//!                       KEY   0400, the same owner
 //! ```
 //!
 //! Nothing of it is ever on a disk, except where the kernel is too old to keep a tmpfs from being swapped (before 6.4).
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use model::ReplicaId;
+use model::{NodeId, ReplicaId};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use tokio::sync::Mutex;
@@ -28,7 +28,7 @@ pub(super) const INSIDE: &str = "/run/secrets";
 /// No page of Linux is larger; each file takes whole ones.
 const PAGE: usize = 64 * 1024;
 
-/// All of them on this host.
+/// Those that a node has on this host.
 #[derive(Debug)]
 pub(super) struct Vaults {
     folder: PathBuf,
@@ -36,8 +36,36 @@ pub(super) struct Vaults {
     suspects: Mutex<BTreeSet<ReplicaId>>,
 }
 
+/// A folder of vaults, and whose it is.
+pub(super) struct Folder {
+    pub node: NodeId,
+    pub vaults: Vaults,
+}
+
+/// The folders of all nodes that have one on this host.
+pub(super) fn folders(prefix: &Path) -> impl Iterator<Item = Folder> + use<> {
+    let start = prefix.file_name().and_then(|it| it.to_str()).map(|it| format!("{it}-"));
+    let names = prefix.parent().and_then(|it| std::fs::read_dir(it).ok());
+    let names = names.into_iter().flatten();
+    names.filter_map(move |it| {
+        let it = it.ok()?;
+        let node = it.file_name().to_str()?.strip_prefix(start.as_deref()?)?.parse().ok()?;
+        Some(Folder {
+            node: NodeId(node),
+            vaults: Vaults::new(it.path()),
+        })
+    })
+}
+
 impl Vaults {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    /// Those of a node. Makes nothing yet.
+    pub(super) fn of(prefix: &Path, node: NodeId) -> Self {
+        let mut folder = prefix.as_os_str().to_owned();
+        folder.push(format!("-{node}"));
+        Self::new(folder.into())
+    }
+
+    fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             suspects: Mutex::default(),
@@ -90,6 +118,14 @@ impl Vaults {
                 Err(error) => tracing::warn!(%replica, %error, "secrets that are left over cannot be removed yet"),
             }
         }
+    }
+
+    /// Removes those of a node that is gone, once their containers are, and then the folder.
+    pub(super) async fn sweep(&self, containers: &BTreeSet<ReplicaId>) {
+        self.suspect_all().await;
+        self.remove_all_but(containers).await;
+        // As long as something is in it, this fails.
+        let _ = std::fs::remove_dir(&self.folder);
     }
 
     async fn blocking(

@@ -74,6 +74,22 @@ async fn what_nobody_wants_is_stopped_only_after_this_host_has_caught_up() {
 }
 
 #[tokio::test]
+async fn a_host_is_cleared_of_all_that_runs_whatever_is_wanted() {
+    let mut world = World::start(&[9]).await;
+    world.want_cautiously(&[]);
+    world.idle().await;
+    let log = world.clear().await;
+    assert_eq!(log, ["drain 9", "terminate 9", "remove 9", "release 9"]);
+    let mut world = World::start(&[]).await;
+    world.want(&[(1, Intent::Run)]);
+    world.until_phase(1, Phase::Starting).await;
+    let log = world.clear().await;
+    assert_eq!(log[3..], ["drain 1", "terminate 1", "remove 1", "release 1"]);
+    let nothing: [&str; 0] = [];
+    assert_eq!(World::start(&[]).await.clear().await, nothing);
+}
+
+#[tokio::test]
 async fn nothing_is_said_while_containerd_is_away() {
     let mut world = World::start(&[]).await;
     world.want(&[(1, Intent::Run)]);

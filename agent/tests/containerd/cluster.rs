@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent::{Drainer, OpenError, Opener, ReportError, Reporter, Wanted};
+use agent::{Drainer, OpenError, Opener, ReportError, Reporter, Roster, Wanted};
 use async_trait::async_trait;
 use model::{
     AccountId, Assignment, ByteCount, ContainerSpec, Deployment, DeploymentId, DeploymentStatus, HealthCheck,
@@ -74,6 +74,12 @@ impl FakeCluster {
             });
             wanted.may_start = true;
         });
+    }
+}
+
+impl Roster for FakeCluster {
+    fn is_gone(&self, _: NodeId) -> bool {
+        false
     }
 }
 

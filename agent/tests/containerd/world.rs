@@ -27,8 +27,8 @@ const INSIDE: &str = "GOBLINS_TEST_WORLD";
 /// Made at the end of a scenario.
 const RAN: &str = "ran";
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Where values of secrets are mounted.
-pub const SECRETS: &str = "/run/goblins/secrets";
+/// Where values of secrets are mounted: those of node 1.
+pub const SECRETS: &str = "/run/goblins/secrets-1";
 const REGISTRY: &str = "127.0.0.1:5000";
 const PROGRAMS: [&str; 7] = [
     "containerd",
@@ -163,10 +163,10 @@ impl World {
             runtime_binary: None,
             logs: Logs::new(data.join("logs"), LogLimits::default()),
             files: data.join("containers"),
-            secrets: SECRETS.into(),
+            secrets: "/run/goblins/secrets".into(),
             insecure_registries: [REGISTRY, "127.0.0.1:9", "127.0.0.1:5001"].map(str::to_owned).to_vec(),
         };
-        let runtime = Containerd::new(config, Arc::new(NoPeers));
+        let runtime = Containerd::new(config, Arc::new(NoPeers), cluster.clone());
         let runtime = Arc::new(runtime.unwrap());
         let network = Arc::new(BridgeNetwork::new(NetworkConfig::default()));
         let agent = Agent::start(

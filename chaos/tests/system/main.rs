@@ -5,6 +5,7 @@ mod bad_flags;
 mod bad_input;
 mod bad_members;
 mod common;
+mod departed;
 mod deploys;
 mod faults;
 mod fixture;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use agent::{
     Agent, AgentConfig, BridgeNetwork, Containerd, ContainerdConfig, Limits, LogLimits, Logs, NetworkConfig, OpenError,
-    Opener, SuperviseConfig, Supervisor, Wanted,
+    Opener, Roster, SuperviseConfig, Supervisor, Wanted,
 };
 use anyhow::{Context, Result, bail};
-use model::SecretValue;
+use model::{NodeId, SecretValue};
 use proxy::ProxyHandle;
 use raft::Cluster;
 use storage::{Keyring, SealError, secret_context};
@@ -30,13 +30,32 @@ const RUN_DIR: &str = "/run/goblins";
 pub(super) struct Hosting {
     agent: Agent,
     /// Watches our containerd for as long as it lives.
-    _supervisor: Option<Supervisor>,
+    supervisor: Option<Supervisor>,
 }
 
 impl Hosting {
     /// Containers go on, and so does containerd.
     pub(super) async fn stop(self) {
         self.agent.stop().await;
+    }
+
+    /// Nothing goes on.
+    pub(super) async fn clear(self) {
+        self.agent.clear().await;
+        if let Some(supervisor) = self.supervisor {
+            supervisor.end().await;
+        }
+    }
+}
+
+/// The nodes, as far as this one knows.
+struct Nodes(Cluster);
+
+impl Roster for Nodes {
+    /// Ids are given out in order. So whoever knows itself to be a node knew all that were given out before its own.
+    fn is_gone(&self, node: NodeId) -> bool {
+        let (state, me) = (self.0.local(), self.0.node_id());
+        node < me && state.node(me).is_some() && state.node(node).is_none()
     }
 }
 
@@ -115,12 +134,13 @@ pub(super) async fn start(
         runtime_binary: None,
         logs: logs.clone(),
         files: host.join("files"),
-        secrets: PathBuf::from(RUN_DIR).join(format!("secrets-{short}-{}", cluster.node_id())),
+        secrets: PathBuf::from(RUN_DIR).join(format!("secrets-{short}")),
         insecure_registries: containers.insecure_registries.clone(),
     };
     let runtime = Arc::new(Containerd::new(
         config,
         Arc::new(Others::new(cluster.clone(), shelf.clone())),
+        Arc::new(Nodes(cluster.clone())),
     )?);
     runtime
         .version()
@@ -162,8 +182,5 @@ pub(super) async fn start(
     });
     shelf.fill(cluster.clone(), Arc::clone(&runtime));
     tasks.spawn(images::collect(cluster.clone(), runtime));
-    Ok(Some(Hosting {
-        agent,
-        _supervisor: supervisor,
-    }))
+    Ok(Some(Hosting { agent, supervisor }))
 }

@@ -369,6 +369,12 @@ impl World {
         }
     }
 
+    /// Has everything stopped, and says what was done all in all.
+    pub(super) async fn clear(self) -> Vec<String> {
+        self.agent.clear().await;
+        self.host.state.lock().unwrap().log.clone()
+    }
+
     /// A worker with one secret.
     pub(super) fn want_sealed(&self, n: u128, intent: Intent) {
         let value = SecretValue {
