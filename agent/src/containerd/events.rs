@@ -20,16 +20,23 @@ const HELLO_AGAIN: Duration = Duration::from_millis(500);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const BACKLOG: usize = 1024;
+const NOT_HAD: &str =
+    "containerd's events are not to be had, so that ends of containers are noticed late; trying again";
 
 /// Everything that happens from now on, through any number of containerd's restarts. Ends when the receiver is dropped.
 pub(super) fn subscribe(api: Api) -> mpsc::Receiver<RuntimeEvent> {
     let (send, receive) = mpsc::channel(BACKLOG);
     tokio::spawn(async move {
-        let mut pause = SHORTEST_PAUSE;
+        let (mut pause, mut told) = (SHORTEST_PAUSE, false);
         while !send.is_closed() {
             match listen(&api, &send).await {
-                Ok(()) => pause = SHORTEST_PAUSE,
-                Err(error) => tracing::debug!(%error, "containerd's events are not to be had; trying again"),
+                Ok(()) => (pause, told) = (SHORTEST_PAUSE, false),
+                // That containerd is away is told by who looks at containers.
+                Err(error) if error.is_unavailable() || told => tracing::debug!(%error, "{NOT_HAD}"),
+                Err(error) => {
+                    tracing::warn!(%error, "{NOT_HAD}");
+                    told = true;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
@@ -64,7 +71,8 @@ async fn listen(api: &Api, send: &mpsc::Sender<RuntimeEvent>) -> Result<(), ApiE
 
 /// containerd answers a subscription only with its first event, so one is published until it comes back.
 async fn open(api: &Api) -> Result<Streaming<Envelope>, ApiError> {
-    let topics = [EXIT, HELLO].map(|topic| format!("namespace=={},topic=={topic}", api.namespace()));
+    // A word that begins with a slash would be taken for a pattern.
+    let topics = [EXIT, HELLO].map(|topic| format!("namespace==\"{}\",topic==\"{topic}\"", api.namespace()));
     let mut client = api.events();
     let subscribed = client.subscribe(api.request(SubscribeRequest { filters: topics.into() }));
     let greeted = async {

@@ -5,7 +5,7 @@
 //! of its containers by its socket.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -103,7 +103,7 @@ async fn forget(root: &Path) {
     }
 }
 
-fn folders(path: &Path) -> Vec<std::path::PathBuf> {
+fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).into_iter().flatten();
     let is_folder = |it: &io::Result<std::fs::DirEntry>| it.as_ref().is_ok_and(|it| it.path().is_dir());
     entries

@@ -11,7 +11,7 @@ mod sealed;
 mod streams;
 mod world;
 
-use agent::{Limits, Network, Runtime, SuperviseConfig, SuperviseError, Supervisor};
+use agent::{Limits, Network, Runtime, RuntimeEvent, SuperviseConfig, SuperviseError, Supervisor};
 use model::{Intent, Phase};
 
 use cluster::replica;
@@ -59,8 +59,12 @@ fn a_replica_lives_through_everything_that_happens_around_it() {
             assert!(world::get(address, "/").await.contains("n1"));
             assert_eq!(world.told(), told, "nothing has changed, so nothing is told");
 
-            eprintln!("the container ends by itself and is started again");
+            eprintln!("the container ends by itself, which containerd tells, and is started again");
+            let mut events = world.runtime.events();
+            assert_eq!(world::next(&mut events).await, RuntimeEvent::Missed, "from now on");
             world::ask(address, "/exit?code=7").await;
+            let (replica, code) = (replica(1), 7);
+            assert_eq!(world::next(&mut events).await, RuntimeEvent::Exited { replica, code });
             let failed = world.until(1, Phase::Failed).await;
             let reason = failed.reason.expect("a failure has a reason");
             assert_eq!(reason.code, "exited");
@@ -71,7 +75,7 @@ fn a_replica_lives_through_everything_that_happens_around_it() {
             eprintln!("it is stopped, and nothing of it is left");
             world.want(&[(1, Intent::Stop, "127.0.0.1:5000/app:1", 8080)]);
             world.until(1, Phase::Stopped).await;
-            assert_eq!(world.drained(), [replica(1)]);
+            assert_eq!(world.drained(), [replica]);
             assert_eq!(world.runtime.list().await.unwrap(), []);
             assert_eq!(world.network.list().await.unwrap(), []);
             world.stop().await;

@@ -18,6 +18,7 @@ use nix::unistd::{Pid, geteuid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::{FakeCluster, replica};
@@ -381,6 +382,12 @@ async fn registry(data: &Path) -> Child {
     };
     timeout(PATIENCE, listens).await.expect("the registry never listens");
     child
+}
+
+/// What is told next.
+pub async fn next<T>(events: &mut mpsc::Receiver<T>) -> T {
+    let next = timeout(PATIENCE, events.recv()).await;
+    next.expect("something is told").expect("telling goes on")
 }
 
 /// The whole answer to a request, head and body.
