@@ -39,6 +39,12 @@ enum Command {
 
 /// Does it; an error is printed with all its causes and makes the exit code 1.
 pub fn run(arguments: Arguments) -> ExitCode {
+    if !matches!(arguments.command, Command::HostInit { .. })
+        && let Err(error) = chaos::lab::clean_up_when_interrupted()
+    {
+        eprintln!("chaos: cannot listen for signals: {error}");
+        return ExitCode::FAILURE;
+    }
     let done = match arguments.command {
         Command::Demo => chaos::demo::run().map_err(anyhow::Error::from),
         Command::DemoStop => chaos::demo::stop().map_err(anyhow::Error::from),

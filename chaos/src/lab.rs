@@ -26,12 +26,14 @@ mod boot;
 mod capture;
 mod cgroup;
 pub mod init;
+mod interrupt;
 mod network;
 mod process;
 mod record;
 mod socket;
 
 pub use capture::Capture;
+pub use interrupt::clean_up_when_interrupted;
 pub use network::Network;
 pub use process::{HostProcess, Program};
 pub use record::Record;

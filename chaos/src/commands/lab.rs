@@ -8,7 +8,6 @@ use chaos::cluster::{API_PORT, HTTP_PORT, Options};
 use chaos::image::Variant;
 use chaos::{Cluster, Image, Lab, Registry};
 use clap::Subcommand;
-use nix::sys::signal::{SigSet, Signal};
 
 /// A person waits for the end of what they run on a host.
 const EXEC_DEADLINE: Duration = Duration::from_secs(3600);
@@ -94,9 +93,6 @@ pub fn run(command: LabCommand) -> anyhow::Result<()> {
 }
 
 fn up(hosts: u8, state: Option<PathBuf>, cluster: bool, hold: bool) -> anyhow::Result<()> {
-    if hold {
-        SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]).thread_block()?;
-    }
     let mut lab = Lab::up(hosts, state.as_deref())?;
     if cluster {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
@@ -111,7 +107,9 @@ fn up(hosts: u8, state: Option<PathBuf>, cluster: bool, hold: bool) -> anyhow::R
     println!("lab {} is up; `chaos lab down {0}` removes it", lab.number());
     if hold {
         println!("stop this command to end it");
-        SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]).wait()?;
+        loop {
+            std::thread::park();
+        }
     }
     Ok(())
 }

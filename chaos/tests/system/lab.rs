@@ -1,11 +1,13 @@
 //! Hosts, their network, loss of power, and cleaning up, with nothing of Goblins on them.
 
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use chaos::Lab;
 use chaos::lab::Program;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::common;
 
@@ -106,6 +108,38 @@ fn first_processes(number: u8) -> Vec<String> {
     of_lab.map(str::to_owned).collect()
 }
 
+/// A lab that another process holds.
+fn held() -> (Child, chaos::lab::Record) {
+    let mut owner = Command::new(env!("CARGO_BIN_EXE_chaos"))
+        .args(["lab", "up", "1", "--hold"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = std::io::BufReader::new(owner.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    // Kept open: it goes on printing.
+    owner.stdout = Some(out.into_inner());
+    let lab = Lab::list()
+        .into_iter()
+        .find(|lab| line.contains(&lab.state.display().to_string()));
+    (owner, lab.unwrap())
+}
+
+#[test]
+fn who_is_interrupted_takes_its_lab_down_first() {
+    if !common::can_make_hosts() {
+        return;
+    }
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let (mut owner, lab) = held();
+        assert!(!first_processes(lab.number).is_empty());
+        kill(Pid::from_raw(owner.id().cast_signed()), signal).unwrap();
+        assert_eq!(owner.wait().unwrap().code(), Some(code));
+        assert!(!lab.state.exists() && first_processes(lab.number).is_empty());
+    }
+}
+
 #[test]
 fn nothing_is_left_of_a_lab_not_even_when_its_owner_was_killed() {
     if !common::can_make_hosts() {
@@ -122,18 +156,7 @@ fn nothing_is_left_of_a_lab_not_even_when_its_owner_was_killed() {
     assert!(!String::from_utf8_lossy(&links.stdout).contains(&format!("goblab{number}:")));
 
     // Another process starts a lab and is killed; the next lab of anybody clears it away.
-    let mut owner = Command::new(env!("CARGO_BIN_EXE_chaos"))
-        .args(["lab", "up", "1", "--hold"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = std::io::BufReader::new(owner.stdout.take().unwrap());
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-    let left = Lab::list()
-        .into_iter()
-        .find(|lab| line.contains(&lab.state.display().to_string()))
-        .unwrap();
+    let (mut owner, left) = held();
     let mark = left.state.join("mark");
     std::fs::write(&mark, "").unwrap();
     let processes = first_processes(left.number);
