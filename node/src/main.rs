@@ -29,6 +29,9 @@ use settings::{DevArgs, ServerArgs};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// A daemon that ends with it is not to be started again; the unit file in `docs/operations.md` says so to systemd.
+const DEPARTED: u8 = 3;
+
 /// Runs containers on your own machines: one binary a host, no other servers.
 #[derive(Debug, Parser)]
 #[command(name = "goblins", version, propagate_version = true, arg_required_else_help = true)]
@@ -79,7 +82,11 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("goblins: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<server::Departed>() {
+                ExitCode::from(DEPARTED)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

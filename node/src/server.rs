@@ -16,6 +16,7 @@ use model::{Capacity, NodeDraft};
 use proxy::{Kept, ProxyConfig, ProxyHandle};
 use raft::{Cluster, Start};
 use storage::DataDir;
+use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,11 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
     result
 }
 
+/// This node is no member of its cluster any more; starting it again changes nothing.
+#[derive(Debug, Error)]
+#[error("this node cannot go on: {0}")]
+pub(crate) struct Departed(String);
+
 /// A running node.
 struct Node {
     cluster: Cluster,
@@ -78,7 +84,8 @@ impl Node {
             }
             reason = node.cluster.fatal() => Some(reason),
         };
-        if node.cluster.is_removed() {
+        let departs = node.cluster.is_removed();
+        if departs {
             tracing::warn!("this node is no member of its cluster any more: its containers are stopped, then it ends");
         }
         tokio::select! {
@@ -87,6 +94,7 @@ impl Node {
         }
         match reason {
             None => Ok(()),
+            Some(reason) if departs => Err(Departed(reason).into()),
             Some(reason) => bail!("this node cannot go on: {reason}"),
         }
     }
