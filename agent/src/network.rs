@@ -181,7 +181,9 @@ impl Network for BridgeNetwork {
         links.remove(&veth).await?;
         netns::remove(&path)?;
         let inside = netns::create(&path).await?;
-        links.connect(&veth, &self.config.bridge, inside.file()).await?;
+        links
+            .connect(&veth, &self.config.bridge, inside.file(), address)
+            .await?;
         inside.configure(address, subnet).await?;
         Ok(Attachment { address, netns: path })
     }

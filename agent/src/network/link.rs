@@ -62,10 +62,20 @@ impl Links {
         self.up(index, name).await
     }
 
-    /// Makes a pair of interfaces: `name` on the bridge, the other end inside the namespace.
-    pub(super) async fn connect(&self, name: &str, bridge: &str, netns: &File) -> Result<(), NetworkError> {
+    /// Makes a pair of interfaces: `name` on the bridge, the other end inside the namespace, for a container of that
+    /// address.
+    pub(super) async fn connect(
+        &self,
+        name: &str,
+        bridge: &str,
+        netns: &File,
+        address: Ipv4Addr,
+    ) -> Result<(), NetworkError> {
         let bridge = self.index(bridge).await?;
-        let inside = LinkUnspec::new_with_name(INSIDE).setns_by_fd(netns.as_raw_fd()).build();
+        let inside = LinkUnspec::new_with_name(INSIDE)
+            .address(hardware_address(address).to_vec())
+            .setns_by_fd(netns.as_raw_fd())
+            .build();
         let pair = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
             .name(name)
             .controller(bridge)
@@ -137,6 +147,13 @@ impl Links {
             Err(error) => Err(failed("look up", name)(error)),
         }
     }
+}
+
+/// Whoever has had an address before has had the same one on the wire: a host that still remembers where it was (ARP, RFC
+/// 826) reaches who has it now. Otherwise it would ask the one that is gone for up to half a minute. Locally administered.
+fn hardware_address(address: Ipv4Addr) -> [u8; 6] {
+    let [a, b, c, d] = address.octets();
+    [0x02, 0x67, a, b, c, d]
 }
 
 fn failed(doing: &'static str, what: &str) -> impl FnOnce(Error) -> NetworkError {

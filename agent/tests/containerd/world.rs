@@ -384,6 +384,17 @@ async fn registry(data: &Path) -> Child {
     child
 }
 
+/// Where this host looks for a container.
+pub async fn on_the_wire(address: impl ToString) -> String {
+    let mut show = Command::new("ip");
+    let shown = show
+        .args(["neigh", "show", &address.to_string()])
+        .output()
+        .await
+        .unwrap();
+    String::from_utf8_lossy(&shown.stdout).into_owned()
+}
+
 /// What is told next.
 pub async fn next<T>(events: &mut mpsc::Receiver<T>) -> T {
     let next = timeout(PATIENCE, events.recv()).await;
