@@ -40,13 +40,15 @@ fn a_replica_lives_through_everything_that_happens_around_it() {
                 "{answer}"
             );
             // Or who gets this address next would be looked for where this one was.
-            let on_the_wire = world::on_the_wire(address).await;
-            let octets = address
-                .to_string()
-                .split('.')
-                .map(|it| format!(":{:02x}", it.parse::<u8>().unwrap()))
-                .collect::<String>();
-            assert!(on_the_wire.contains(&format!("02:67{octets}")), "{on_the_wire}");
+            let std::net::IpAddr::V4(ip) = address.ip() else {
+                panic!("{address} is no IPv4 address")
+            };
+            let [a, b, c, d] = ip.octets();
+            let on_the_wire = world::on_the_wire(ip).await;
+            assert!(
+                on_the_wire.contains(&format!("02:67:{a:02x}:{b:02x}:{c:02x}:{d:02x}")),
+                "{on_the_wire}"
+            );
             let environment = world::get(address, "/env").await;
             assert!(
                 environment.contains("COLOUR=green") && environment.contains("PORT=8080"),
