@@ -2,6 +2,7 @@
 //! daemon stops, so that its containers stay manageable and the next daemon finds it.
 
 mod leftovers;
+mod processes;
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -20,13 +21,14 @@ use tokio_util::sync::CancellationToken;
 use crate::containerd::api::Api;
 
 const START: Duration = Duration::from_secs(9);
+/// For it to be gone after SIGKILL.
+const DEATH: Duration = Duration::from_millis(2250);
 const ASK_AGAIN: Duration = Duration::from_millis(25);
 const WATCH: Duration = Duration::from_secs(1);
 /// An adopted containerd that does not answer this often in a row is ended and started again.
 const SILENCES: u32 = 15;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const SILENT: &str = "a containerd that does not answer is ended; its containers live on";
 /// The kernel takes no longer socket paths.
 const LONGEST_SOCKET: usize = 100;
 /// What all programs are called that have to be there.
@@ -133,7 +135,7 @@ impl Supervisor {
     pub async fn end(self) {
         self.stop.cancel();
         if let Some(pid) = self.places.left_over().await {
-            self.places.end(pid).await;
+            processes::end_by(Signal::SIGKILL, &[pid], DEATH).await;
         }
     }
 
@@ -275,19 +277,8 @@ impl Places {
             }
             sleep(ASK_AGAIN).await;
         }
-        tracing::warn!(%pid, "{SILENT}");
-        self.end(pid).await;
+        end_silent(pid).await;
         None
-    }
-
-    async fn end(&self, pid: Pid) {
-        if kill(pid, Signal::SIGKILL).is_err() {
-            return;
-        }
-        let end = Instant::now() + START / 4;
-        while Instant::now() < end && self.left_over().await.is_some() {
-            sleep(ASK_AGAIN).await;
-        }
     }
 
     /// Returns when an adopted containerd is gone.
@@ -301,10 +292,7 @@ impl Places {
             }
             match self.left_over().await {
                 None => return tracing::error!("containerd is gone; it is started again, containers live on"),
-                Some(pid) if silences >= SILENCES => {
-                    tracing::warn!(%pid, "{SILENT}");
-                    return self.end(pid).await;
-                }
+                Some(pid) if silences >= SILENCES => return end_silent(pid).await,
                 Some(_) => {}
             }
         }
@@ -370,6 +358,11 @@ impl Places {
             tail,
         }
     }
+}
+
+async fn end_silent(pid: Pid) {
+    tracing::warn!(%pid, "a containerd that does not answer is ended; its containers live on");
+    processes::end_by(Signal::SIGKILL, &[pid], DEATH).await;
 }
 
 fn file_error(path: &Path) -> impl FnOnce(io::Error) -> SuperviseError {

@@ -15,7 +15,7 @@ use chaos::{Client, paths};
 use serde_json::{Value, json};
 
 use crate::common::{PATIENCE, can_make_hosts, eventually_some};
-use crate::fixture::{Fixture, id};
+use crate::fixture::{Fixture, id, item, secret};
 
 const HOSTNAME: &str = "kept.example.test";
 const VALUE: &str = "correct-horse-battery-staple-4711";
@@ -157,12 +157,9 @@ async fn a_backup_from_a_follower_under_load_is_restored_on_another_host() {
     }
     let mut it = Fixture::start(3).await;
     let api = it.api(1);
-    let set = id(&api.post("/api/secrets/", &json!({ "name": "vault" })).await.unwrap());
+    let set = secret(&api, "vault").await;
     let items = format!("/api/secrets/{set}/items/");
-    let item = id(&api
-        .post(&items, &json!({ "key": "PASSWORD", "value": VALUE }))
-        .await
-        .unwrap());
+    let item = item(&api, &set, "PASSWORD", VALUE).await;
     let image = it.push("web", "1", &Variant::server("1")).await;
     let wanted = json!({ "name": "web", "image": image, "port": 8080, "replicas_target": 2, "secret": set });
     let service = id(&api.post("/api/services/", &wanted).await.unwrap());

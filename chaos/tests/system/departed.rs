@@ -7,16 +7,15 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::common::{PATIENCE, can_make_hosts, data, eventually, eventually_some};
-use crate::fixture::{Fixture, id};
+use crate::fixture::{Fixture, id, item, secret};
 
 /// Three hosts with a service that has a secret, of which each runs one replica.
 async fn cluster() -> (Fixture, String) {
     let it = Fixture::start(3).await;
     let image = it.push("web", "1", &Variant::server("1")).await;
     let api = it.api(1);
-    let secret = id(&api.post("/api/secrets/", &json!({"name": "vault"})).await.unwrap());
-    let item = json!({"key": "TOKEN", "value": "x"});
-    api.post(&format!("/api/secrets/{secret}/items/"), &item).await.unwrap();
+    let secret = secret(&api, "vault").await;
+    item(&api, &secret, "TOKEN", "x").await;
     let wanted = json!({"name": "web", "image": image, "port": 8080, "replicas_target": 3, "secret": secret});
     let service = id(&api.post("/api/services/", &wanted).await.unwrap());
     it.wait_ready(1, &service, 3).await;
@@ -42,14 +41,9 @@ async fn lose(it: &Fixture, host: u8, service: &str) {
     assert_eq!(it.container_pids(host).len(), 1, "nobody has told it yet");
 }
 
-fn run(it: &Fixture, host: u8, words: &[&str]) -> String {
-    let output = it.lab.exec(host, words, PATIENCE).unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// Folders for values of secrets on a host, one a node that it has been.
 fn vaults(it: &Fixture, host: u8) -> usize {
-    let listed = run(it, host, &["ls", "/run/goblins"]);
+    let listed = it.printed(host, &["ls", "/run/goblins"]);
     listed.lines().filter(|name| name.starts_with("secrets-")).count()
 }
 
@@ -68,9 +62,9 @@ async fn a_removed_node_stops_what_it_ran_before_it_ends() {
         assert!(log.contains(words), "{log}");
     }
     assert!(it.container_pids(3).is_empty());
-    let left = run(&it, 3, &["pgrep", "-f", "containerd|goblins-logger"]);
+    let left = it.printed(3, &["pgrep", "-f", "containerd|goblins-logger"]);
     assert_eq!(left, "", "containerd and its shims are gone too");
-    assert_eq!(run(&it, 3, &["ls", "/run/netns"]), "");
+    assert_eq!(it.printed(3, &["ls", "/run/netns"]), "");
     it.wait_ready(1, &service, 3).await;
 }
 
@@ -87,15 +81,15 @@ async fn a_host_that_joins_anew_runs_nothing_of_the_node_that_it_was() {
         assert_eq!(vaults(&it, host), 1);
         let folder = data(&it.lab, host);
         let script = "cd \"$0\" && ls -A | grep -vx \"$1\" | xargs rm -r";
-        run(&it, host, &["sh", "-c", script, &folder, except]);
+        it.printed(host, &["sh", "-c", script, &folder, except]);
         it.cluster.add(&it.lab, host).await.unwrap();
         eventually("the old containers are gone", || {
             it.container_pids(host).is_disjoint(&old)
         });
         it.wait_ready(1, &service, 3).await;
         eventually("it runs what it is to run, and nothing else", || {
-            let shims = run(&it, host, &["pgrep", "-f", "containerd-shim"]).lines().count();
-            let containerds = run(&it, host, &["pgrep", "-x", "containerd"]).lines().count();
+            let shims = it.printed(host, &["pgrep", "-f", "containerd-shim"]).lines().count();
+            let containerds = it.printed(host, &["pgrep", "-x", "containerd"]).lines().count();
             let count = it.container_pids(host).len();
             count == 1 && shims == count && containerds == 1
         });

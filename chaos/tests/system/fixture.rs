@@ -176,13 +176,26 @@ impl Fixture {
 
     /// The processes of the test server on a host, by their numbers there.
     pub fn container_pids(&self, host: u8) -> BTreeSet<String> {
-        let words = ["pgrep", "-x", "testserver"];
-        let output = self.lab.exec(host, &words, PATIENCE).unwrap();
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(str::to_owned)
-            .collect()
+        let found = self.printed(host, &["pgrep", "-x", "testserver"]);
+        found.lines().map(str::to_owned).collect()
     }
+
+    /// What a program prints on a host, whatever its exit code.
+    pub fn printed(&self, host: u8, words: &[&str]) -> String {
+        let output = self.lab.exec(host, words, PATIENCE).unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// Creates a secret; gives its id.
+pub async fn secret(api: &Client, name: &str) -> String {
+    id(&api.post("/api/secrets/", &json!({ "name": name })).await.unwrap())
+}
+
+/// Creates an item of a secret; gives its id.
+pub async fn item(api: &Client, secret: &str, key: &str, value: &str) -> String {
+    let path = format!("/api/secrets/{secret}/items/");
+    id(&api.post(&path, &json!({ "key": key, "value": value })).await.unwrap())
 }
 
 pub fn id(object: &Value) -> String {

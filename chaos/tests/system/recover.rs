@@ -314,6 +314,11 @@ fn bad_input(it: &Ruin, keep: u8, with: &str) {
         &it.recover(keep, &["--plan", "--with", with, "--with", with]),
         &["given twice"],
     );
+    // Its own file among the others says nothing new.
+    let own = scratch.join("own.json");
+    std::fs::write(&own, &it.recover(keep, &["--plan", "--json"]).stdout).unwrap();
+    let own = own.display().to_string();
+    good(&it.recover(keep, &["--plan", "--with", &own, "--with", with]));
 }
 
 async fn promote_and_demote(it: &Ruin, keep: u8, other: u8) {

@@ -16,7 +16,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::common::{PATIENCE, can_make_hosts, eventually_some};
-use crate::fixture::{Fixture, id};
+use crate::fixture::{Fixture, id, item, secret};
 
 const HOSTNAME: &str = "vault.example.test";
 const PASSPHRASE: &str = "quite-a-long-passphrase-7c1f";
@@ -74,15 +74,6 @@ fn holds(bytes: &[u8], forms: &[Vec<u8>]) -> bool {
         }
         false
     })
-}
-
-async fn secret(api: &Client, name: &str) -> String {
-    id(&api.post("/api/secrets/", &json!({ "name": name })).await.unwrap())
-}
-
-async fn item(api: &Client, secret: &str, key: &str, value: &str) -> String {
-    let path = format!("/api/secrets/{secret}/items/");
-    id(&api.post(&path, &json!({ "key": key, "value": value })).await.unwrap())
 }
 
 async fn value(api: &Client, secret: &str, item: &str) -> String {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{goblins, said, shell, spawn, text};
 use crate::common::{PATIENCE, can_make_hosts, eventually};
-use crate::fixture::{Fixture, id};
+use crate::fixture::{Fixture, id, item, secret};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_has_what_its_container_has_and_ends_with_its_client() {
@@ -15,9 +15,8 @@ async fn a_command_has_what_its_container_has_and_ends_with_its_client() {
     let it = Fixture::start(2).await;
     let image = it.push("web", "1", &Variant::server("1")).await;
     let api = it.api(1);
-    let secret = id(&api.post("/api/secrets/", &json!({"name": "tokens"})).await.unwrap());
-    let item = json!({"key": "TOKEN", "value": "s3cret"});
-    api.post(&format!("/api/secrets/{secret}/items/"), &item).await.unwrap();
+    let secret = secret(&api, "tokens").await;
+    item(&api, &secret, "TOKEN", "s3cret").await;
     let wanted = json!({
         "name": "web", "image": image, "port": 8080, "replicas_target": 2, "env": {"LEVEL": "debug"}, "secret": secret,
     });
