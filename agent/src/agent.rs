@@ -15,6 +15,8 @@ use crate::reconcile::{Carrier, Reconciler};
 use crate::runtime::Runtime;
 
 const STOP: Duration = Duration::from_secs(5);
+/// Longer than a drain and a stop grace may be together. With a containerd that never answers, nothing is cleared.
+const CLEAR: Duration = Duration::from_secs(2 * 3600 + 60);
 
 /// How an agent works.
 #[derive(Clone, Debug)]
@@ -60,13 +62,15 @@ impl Agent {
         })
     }
 
-    /// Stops every container in its usual order, whatever is wanted, and then the agent. Returns once nothing of them is
-    /// left, which takes as long as the longest drain and stop grace.
-    pub async fn clear(self) {
+    /// Stops every container in its usual order, whatever is wanted, and then the agent. Answers whether nothing of them is
+    /// left, as soon as that is so, which takes as long as the longest drain and stop grace.
+    pub async fn clear(self) -> bool {
         self.clear.cancel();
-        // A task that broke off has nothing to wait for.
-        let _ = self.task.await;
+        let mut task = self.task;
+        let cleared = tokio::time::timeout(CLEAR, &mut task).await;
+        task.abort();
         self.stop.cancel();
+        matches!(cleared, Ok(Ok(())))
     }
 
     /// Stops the agent and leaves its containers running.

@@ -55,7 +55,7 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
     result
 }
 
-/// This node is no member of its cluster any more; starting it again changes nothing.
+/// This node is no member of its cluster any more, and runs nothing; starting it again changes nothing.
 #[derive(Debug, Error)]
 #[error("this node cannot go on: {0}")]
 pub(crate) struct Departed(String);
@@ -88,13 +88,16 @@ impl Node {
         if departs {
             tracing::warn!("this node is no member of its cluster any more: its containers are stopped, then it ends");
         }
-        tokio::select! {
-            () = node.stop() => {}
-            signal = signals.next() => tracing::warn!(signal, "stopping at once"),
-        }
+        let has_departed = tokio::select! {
+            cleared = node.stop(departs) => cleared,
+            signal = signals.next() => {
+                tracing::warn!(signal, "stopping at once");
+                false
+            }
+        };
         match reason {
             None => Ok(()),
-            Some(reason) if departs => Err(Departed(reason).into()),
+            Some(reason) if has_departed => Err(Departed(reason).into()),
             Some(reason) => bail!("this node cannot go on: {reason}"),
         }
     }
@@ -166,18 +169,23 @@ impl Node {
     }
 
     /// First no new work, then leadership to another, then what is under way. Containers are left alone, unless this
-    /// node is no member any more: then others run in their place, and nobody would ever stop them.
-    async fn stop(mut self) {
+    /// node departs: then others run in their place, and nobody would ever stop them. Answers whether it has, with nothing
+    /// left behind.
+    async fn stop(mut self, departs: bool) -> bool {
         self.stop_api.cancel();
-        match self.hosting.take() {
-            Some(hosting) if self.cluster.is_removed() => hosting.clear().await,
-            Some(hosting) => hosting.stop().await,
-            None => {}
-        }
+        let has_departed = match self.hosting.take() {
+            Some(hosting) if departs => hosting.clear().await,
+            Some(hosting) => {
+                hosting.stop().await;
+                false
+            }
+            None => departs,
+        };
         self.tasks.shutdown().await;
         let _ = tokio::time::timeout(LAST_REQUESTS, &mut self.api).await;
         self.cluster.shutdown().await;
         self.proxy.shutdown(LAST_FORWARDED).await;
+        has_departed
     }
 }
 

@@ -39,12 +39,13 @@ impl Hosting {
         self.agent.stop().await;
     }
 
-    /// Nothing goes on.
-    pub(super) async fn clear(self) {
-        self.agent.clear().await;
-        if let Some(supervisor) = self.supervisor {
+    /// Nothing goes on; answers whether that is so.
+    pub(super) async fn clear(self) -> bool {
+        let cleared = self.agent.clear().await;
+        if let Some(supervisor) = self.supervisor.filter(|_| cleared) {
             supervisor.end().await;
         }
+        cleared
     }
 }
 
@@ -54,8 +55,12 @@ struct Nodes(Cluster);
 impl Roster for Nodes {
     /// Ids are given out in order. So whoever knows itself to be a node knew all that were given out before its own.
     fn is_gone(&self, node: NodeId) -> bool {
-        let (state, me) = (self.0.local(), self.0.node_id());
-        node < me && state.node(me).is_some() && state.node(node).is_none()
+        let me = self.0.node_id();
+        if node >= me {
+            return false;
+        }
+        let state = self.0.local();
+        state.node(me).is_some() && state.node(node).is_none()
     }
 }
 
