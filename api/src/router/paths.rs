@@ -1,5 +1,8 @@
 //! Every path there is, in one table.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use percent_encoding::percent_decode_str;
 
 /// What a path leads to.
@@ -231,6 +234,22 @@ pub enum Resolved {
     Unknown,
 }
 
+/// The paths by what comes after `/api/`: every request looks one up.
+static COLLECTIONS: LazyLock<HashMap<&str, Vec<&Path>>> = LazyLock::new(|| {
+    let mut all = HashMap::<_, Vec<_>>::new();
+    for path in PATHS {
+        if let Some(name) = collection(path.pattern) {
+            all.entry(name).or_default().push(path);
+        }
+    }
+    all
+});
+
+/// The word after `/api/`.
+fn collection(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/")?.split('/').next()
+}
+
 /// Looks a path up, percent-encoded as it was sent.
 #[must_use]
 pub fn resolve(raw: &str) -> Resolved {
@@ -239,7 +258,10 @@ pub fn resolve(raw: &str) -> Resolved {
         return Resolved::Unknown;
     }
     let path = percent_decode_str(raw).decode_utf8_lossy();
-    let find = |path: &str| PATHS.iter().find_map(|known| Some((known, known.matches(path)?)));
+    let find = |path: &str| {
+        let known = COLLECTIONS.get(collection(path)?)?;
+        known.iter().find_map(|known| Some((*known, known.matches(path)?)))
+    };
     match find(&path) {
         Some((known, ids)) => Resolved::Found(known, ids),
         None if !path.ends_with('/') && find(&format!("{path}/")).is_some() => Resolved::NeedsSlash,
@@ -272,6 +294,17 @@ mod tests {
                 }
                 other => panic!("{raw}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn every_path_is_found() {
+        for known in PATHS {
+            let raw = known.pattern.replace(['{', '}'], "");
+            let Resolved::Found(found, _) = resolve(&raw) else {
+                panic!("{raw} leads nowhere");
+            };
+            assert_eq!(found.endpoint, known.endpoint, "{raw}");
         }
     }
 

@@ -58,14 +58,15 @@ async fn handle(Shared(api): Shared<Arc<Api>>, request: Request<Body>) -> Respon
         indent: None,
         without_body: parts.method == Method::HEAD,
     };
-    let work = answer(&api, &parts, &mut body, deadline, &mut style);
+    let resolved = resolve(parts.uri.path());
+    let pattern = match &resolved {
+        Resolved::Found(path, _) => Some(path.pattern),
+        Resolved::NeedsSlash | Resolved::Unknown => None,
+    };
+    let work = answer(&api, &parts, resolved, &mut body, deadline, &mut style);
     let answer = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result.unwrap_or_else(ApiError::into_answer),
         Err(_) => ApiError::Internal(format!("{} {} panicked", parts.method, parts.uri.path())).into_answer(),
-    };
-    let pattern = match resolve(parts.uri.path()) {
-        Resolved::Found(path, _) => Some(path.pattern),
-        Resolved::NeedsSlash | Resolved::Unknown => None,
     };
     let status = answer.status.as_u16();
     api.meter.count(parts.method.as_str(), pattern, status, began.elapsed());
@@ -76,6 +77,7 @@ async fn handle(Shared(api): Shared<Arc<Api>>, request: Request<Body>) -> Respon
 async fn answer(
     api: &Api,
     parts: &Parts,
+    resolved: Resolved,
     body: &mut Incoming,
     deadline: Instant,
     style: &mut Style,
@@ -83,7 +85,7 @@ async fn answer(
     if let Some(answer) = probes::answer(&*api.control, &api.meter, parts) {
         return answer;
     }
-    let (path, ids) = match resolve(parts.uri.path()) {
+    let (path, ids) = match resolved {
         Resolved::Found(path, ids) => (path, ids),
         Resolved::NeedsSlash => return Err(ApiError::Moved(with_slash(parts))),
         Resolved::Unknown => return Err(ApiError::NotFound),
