@@ -1,8 +1,8 @@
 //! What fuzzing begins with.
 
 use model::{
-    AccountId, ConfigId, KeyVersion, Project, ProjectId, Resource, Revision, Sealed, SecretId, SecretItemId,
-    SecretValue, SecretValueId, State, Timestamp,
+    AccountId, ConfigId, KeyVersion, Project, ProjectId, Resource, ResourceRef, Revision, Sealed, SecretId,
+    SecretItemId, SecretValue, SecretValueId, State, Timestamp,
 };
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ pub(crate) fn keyring() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn codec() -> Vec<Vec<u8>> {
-    let resources: Vec<Resource> = state().resources().collect();
+    let resources: Vec<Resource> = state().resources().map(ResourceRef::to_resource).collect();
     storage::fuzz::codec_seeds(&resources)
 }
 

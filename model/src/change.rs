@@ -20,6 +20,34 @@ macro_rules! resources {
             $($(#[$doc])* $name($name)),*
         }
 
+        /// Any resource where it lies. Serialized, it is the same as the resource.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub enum ResourceRef<'a> {
+            /// The cluster itself, of which there is one.
+            Cluster(&'a Cluster),
+            $($(#[$doc])* $name(&'a $name)),*
+        }
+
+        impl ResourceRef<'_> {
+            /// A copy of it.
+            #[must_use]
+            pub fn to_resource(self) -> Resource {
+                match self {
+                    Self::Cluster(it) => Resource::Cluster(it.clone()),
+                    $(Self::$name(it) => Resource::$name(it.clone())),*
+                }
+            }
+
+            /// Its key.
+            #[must_use]
+            pub fn key(self) -> Key {
+                match self {
+                    Self::Cluster(_) => Key::Cluster,
+                    $(Self::$name(it) => Key::$name(it.id)),*
+                }
+            }
+        }
+
         /// The id of any resource.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Key {
@@ -110,6 +138,17 @@ pub enum Change {
     Put(Resource),
     /// This resource is gone.
     Delete(Key),
+}
+
+impl Change {
+    /// What it changes.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Put(resource) => resource.key(),
+            Self::Delete(key) => *key,
+        }
+    }
 }
 
 impl From<Cluster> for Change {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::{
     Authority, Capacity, Cluster, ClusterId, Deployment, DeploymentStatus, Generation, KeyVersion, KeyringState, Node,
-    NodeId, NodeStatus, Resource, Service, State, Timestamp,
+    NodeId, NodeStatus, Resource, ResourceRef, Service, State, Timestamp,
 };
 
 /// What is new in a cluster that is made from the state of another one.
@@ -47,19 +47,22 @@ impl State {
         let revision = self.revision();
         let node = self.restored_node();
         let now = new.now.max(self.now());
-        let kept = self.resources().filter_map(|it| match it {
-            Resource::Cluster(_)
-            | Resource::Node(_)
-            | Resource::Replica(_)
-            | Resource::JoinToken(_)
-            | Resource::JoinTokenUses(_)
-            | Resource::AuthorityRotation(_)
-            | Resource::Session(_) => None,
-            Resource::Deployment(it) => Some(Resource::Deployment(resumed(it, now))),
-            // Says what stood in the way on hosts that are gone.
-            Resource::Service(it) => Some(Resource::Service(Service { trouble: None, ..it })),
-            other => Some(other),
-        });
+        let kept = self
+            .resources()
+            .map(ResourceRef::to_resource)
+            .filter_map(|it| match it {
+                Resource::Cluster(_)
+                | Resource::Node(_)
+                | Resource::Replica(_)
+                | Resource::JoinToken(_)
+                | Resource::JoinTokenUses(_)
+                | Resource::AuthorityRotation(_)
+                | Resource::Session(_) => None,
+                Resource::Deployment(it) => Some(Resource::Deployment(resumed(it, now))),
+                // Says what stood in the way on hosts that are gone.
+                Resource::Service(it) => Some(Resource::Service(Service { trouble: None, ..it })),
+                other => Some(other),
+            });
         let cluster = Cluster {
             id: new.cluster,
             created_at: now,

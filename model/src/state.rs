@@ -1,7 +1,7 @@
 //! The replicated state: all live resources with their indexes, in persistent maps.
 //!
-//! Cloning is O(1), so a reader takes a snapshot and keeps it as long as it likes; applying an entry copies only the
-//! paths that it changes. All maps are ordered, so that iterating them gives the same order on every node.
+//! Cloning counts one more holder, so a reader takes a snapshot and keeps it as long as it likes; applying an entry copies
+//! only the paths that it changes. All maps are ordered, so that iterating them gives the same order on every node.
 
 mod group;
 mod index;
@@ -10,6 +10,7 @@ mod query;
 mod settings;
 mod values;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -20,17 +21,18 @@ use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, JoinTokenUses, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota,
-    QuotaId, Replica, ReplicaId, Resource, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem,
-    SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
+    QuotaId, Replica, ReplicaId, Resource, ResourceRef, Restart, Revision, Route, RouteId, Secret, SecretId,
+    SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId,
+    Timestamp,
 };
 
 type Table<K, V> = OrdMap<K, Arc<V>>;
 
 macro_rules! state {
     ($($table:ident $name:ident $id:ty),* $(,)?) => {
-        /// The replicated state at one revision.
+        /// What a [`State`] holds.
         #[derive(Clone, Debug, Default)]
-        pub struct State {
+        pub struct Tables {
             revision: Revision,
             now: Timestamp,
             cluster: Option<Cluster>,
@@ -38,11 +40,20 @@ macro_rules! state {
             index: Indexes,
         }
 
-        impl State {
+        impl Tables {
             /// Every resource, for a snapshot. The order is the same on every node.
-            pub fn resources(&self) -> impl Iterator<Item = Resource> + '_ {
-                self.cluster.clone().map(Resource::Cluster).into_iter()
-                    $(.chain(self.$table.values().map(|it| Resource::$name($name::clone(it)))))*
+            pub fn resources(&self) -> impl Iterator<Item = ResourceRef<'_>> {
+                self.cluster.as_ref().map(ResourceRef::Cluster).into_iter()
+                    $(.chain(self.$table.values().map(|it| ResourceRef::$name(it))))*
+            }
+
+            /// The resource of this key, if there is one.
+            #[must_use]
+            pub fn resource(&self, key: Key) -> Option<ResourceRef<'_>> {
+                match key {
+                    Key::Cluster => self.cluster.as_ref().map(ResourceRef::Cluster),
+                    $(Key::$name(id) => self.$table.get(&id).map(|it| ResourceRef::$name(it)),)*
+                }
             }
 
             fn put(&mut self, resource: Resource) {
@@ -92,6 +103,20 @@ state! {
     join_token_uses_records JoinTokenUses JoinTokenId,
 }
 
+/// The replicated state at one revision.
+///
+/// Every request takes one, on every core: a holder of each of the tables would have to be counted otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct State(Arc<Tables>);
+
+impl Deref for State {
+    type Target = Tables;
+
+    fn deref(&self) -> &Tables {
+        &self.0
+    }
+}
+
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.
 fn put<K: Ord + Clone, V: Indexed>(table: &mut Table<K, V>, index: &mut Indexes, id: K, it: V) {
     let it = Arc::new(it);
@@ -110,28 +135,29 @@ impl State {
     ///
     /// `revision` is the entry's log index, `at` its stamped time. Time never runs backwards: an earlier stamp is
     /// taken as the time of the entry before.
-    pub fn apply(&mut self, revision: Revision, at: Timestamp, changes: &[Change]) {
-        self.revision = revision;
-        self.now = self.now.max(at);
+    pub fn apply(&mut self, revision: Revision, at: Timestamp, changes: impl IntoIterator<Item = Change>) {
+        let tables = Arc::make_mut(&mut self.0);
+        tables.revision = revision;
+        tables.now = tables.now.max(at);
         for change in changes {
             match change {
-                Change::Put(resource) => self.put(resource.clone()),
-                Change::Delete(key) => self.delete(*key),
+                Change::Put(resource) => tables.put(resource),
+                Change::Delete(key) => tables.delete(key),
             }
         }
     }
 
     /// Builds a state from its resources, as a snapshot or the disk holds them.
     pub fn from_resources(revision: Revision, now: Timestamp, resources: impl IntoIterator<Item = Resource>) -> Self {
-        let mut state = Self {
+        let mut tables = Tables {
             revision,
             now,
-            ..Self::default()
+            ..Tables::default()
         };
         for resource in resources {
-            state.put(resource);
+            tables.put(resource);
         }
-        state
+        Self(Arc::new(tables))
     }
 }
 

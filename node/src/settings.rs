@@ -20,7 +20,7 @@ const DATA_DIR: &str = "/var/lib/goblins";
 /// Changes an hour and account where nobody says.
 const RATE_LIMIT: u32 = 100;
 /// Changes from one snapshot to the next where nobody says, and the fewest that make sense.
-const SNAPSHOT_ENTRIES: u64 = 10_000;
+const SNAPSHOT_ENTRIES: u64 = 50_000;
 const SNAPSHOT_ENTRIES_MIN: u64 = 100;
 /// Kept of what each replica prints where nobody says.
 const LOG_MIB: u64 = 50;

@@ -84,7 +84,7 @@ impl TestCluster {
             submission: Submission::new(OperationId(Uuid::from_u128(u128::from(self.index))), actor, command),
         };
         let (changes, result) = entry_changes(&self.state, Revision(self.index), &envelope);
-        self.state.apply(Revision(self.index), self.now, &changes);
+        self.state.apply(Revision(self.index), self.now, changes);
         result
     }
 
@@ -266,8 +266,7 @@ pub(crate) fn difference(before: &State, after: &State) -> Vec<Change> {
     let (old, new): (Vec<_>, Vec<_>) = (before.resources().collect(), after.resources().collect());
     let gone = old.iter().filter(|it| new.iter().all(|other| other.key() != it.key()));
     let put = new.iter().filter(|it| !old.contains(it));
-    put.cloned()
-        .map(Change::Put)
+    put.map(|it| Change::Put(it.to_resource()))
         .chain(gone.map(|it| Change::Delete(it.key())))
         .collect()
 }

@@ -110,8 +110,8 @@ impl Default for Timing {
             read: Duration::from_secs(5),
             lease_renewal: Duration::from_millis(500),
             voter_grace: Duration::from_secs(30),
-            snapshot_after: 10_000,
-            keep_after_snapshot: 2_000,
+            snapshot_after: 50_000,
+            keep_after_snapshot: 10_000,
             certificate_life: Duration::from_secs(7 * 24 * 3_600),
             watch_buffer: 1_024,
         }

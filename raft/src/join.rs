@@ -299,7 +299,7 @@ mod tests {
             }))
         }));
         let mut state = State::default();
-        state.apply(Revision(1), Timestamp(1), &changes);
+        state.apply(Revision(1), Timestamp(1), changes);
         state
     }
 

@@ -5,11 +5,20 @@ mod progress;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use model::{Change, Resource, Revision, State};
+use model::{Change, Key, Resource, State};
 use tokio::sync::broadcast;
 
 pub(crate) use self::progress::Progress;
 use crate::{Batch, Event, Watch};
+
+/// Whether watchers are told of a change. Records of results are nobody's business, and rejected commands must not wake
+/// those who wait for a change in order to try again.
+pub(crate) fn is_told(change: &Change) -> bool {
+    !matches!(
+        change,
+        Change::Put(Resource::Operation(_) | Resource::Quota(_)) | Change::Delete(Key::Operation(_))
+    )
+}
 
 /// Written by the state machine only, in this order: the state, then how far it is, then what has changed.
 pub(crate) struct Published {
@@ -42,34 +51,16 @@ impl Published {
         Watch::new(self.feed.subscribe())
     }
 
-    /// Shows a state after entries up to `applied`, and what they have changed.
-    pub(crate) fn advance(
-        &self,
-        state: State,
-        applied: u64,
-        changed: impl IntoIterator<Item = (Revision, Vec<Change>)>,
-    ) {
+    /// Shows a state after entries up to `applied`, and those of their changes that watchers are told of.
+    pub(crate) fn advance(&self, state: State, applied: u64, changes: Vec<Change>) {
         let before = self.state();
         self.show(state.clone(), applied);
-        // Records of results are nobody's business, and rejected commands must not wake those who wait for a change in
-        // order to try again.
-        let told = |it: &Change| {
-            !matches!(
-                it,
-                Change::Put(Resource::Operation(_) | Resource::Quota(_)) | Change::Delete(model::Key::Operation(_))
-            )
-        };
-        let changes: Arc<[_]> = changed
-            .into_iter()
-            .flat_map(|(_, changes)| changes)
-            .filter(told)
-            .collect();
         if !changes.is_empty() {
             // An error means that nobody watches.
             let _ = self.feed.send(Event::Changes(Batch {
                 before,
                 after: state,
-                changes,
+                changes: changes.into(),
             }));
         }
     }

@@ -1,6 +1,7 @@
 //! The replicated state machine: entries in, state, answers and changes out.
 
 mod snapshot;
+mod write_behind;
 
 use std::io;
 use std::sync::Arc;
@@ -12,22 +13,24 @@ use openraft::{EntryPayload, OptionalSend};
 use storage::{Meta, Snapshots, StorageError};
 
 pub(crate) use self::snapshot::{SnapshotBuilder, SnapshotData};
+use self::write_behind::WriteBehind;
 use crate::blocking;
 use crate::cluster::Hold;
 use crate::ground::{LogDisk, StateDisk};
 use crate::log_store::io_error;
-use crate::publish::Published;
+use crate::publish::{Published, is_told};
 use crate::stored;
 use crate::types::{LogId, Peer, Proposal, Reply, SnapshotMeta, StoredMembership, TypeConfig};
 
 type Payload = EntryPayload<Proposal, u64, Peer>;
 
-/// Entries written as one batch at most.
+/// Entries shown as one at most.
 const CHUNK: usize = 256;
 
-/// Applies committed entries, one batch a chunk.
+/// Applies committed entries.
 pub(crate) struct StateMachine {
     store: Arc<dyn StateDisk>,
+    behind: WriteBehind,
     snapshots: Arc<Snapshots>,
     published: Arc<Published>,
     state: State,
@@ -52,6 +55,7 @@ impl StateMachine {
             .unwrap_or_default();
         let published = Arc::new(Published::new(state.clone(), applied.map(|it| it.index), watch_buffer));
         let this = Self {
+            behind: WriteBehind::new(store.clone(), hold.clone()),
             store,
             snapshots,
             published: published.clone(),
@@ -64,11 +68,7 @@ impl StateMachine {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            revision: self.state.revision(),
-            now: self.state.now(),
-            consensus: stored::applied(self.applied.as_ref(), &self.membership),
-        }
+        meta(&self.state, self.applied.as_ref(), &self.membership)
     }
 
     /// After a crash the state can be ahead of this node's own log, since a node applies what enough others have on their
@@ -85,10 +85,9 @@ impl StateMachine {
         Ok(())
     }
 
-    /// Applies one entry to the state in memory.
+    /// Applies one entry to the state in memory. Answers what watchers are told of.
     fn step(&mut self, id: LogId, payload: Payload) -> io::Result<(Vec<Change>, Reply)> {
         let revision = Revision(id.index);
-        self.applied = Some(id);
         let (at, changes, reply) = match payload {
             EntryPayload::Normal(proposal) => {
                 // A command that this version does not know must stop the node: skipping it would let the states of
@@ -109,8 +108,23 @@ impl StateMachine {
             }
             EntryPayload::Blank => (Timestamp::default(), Vec::new(), None),
         };
-        self.state.apply(revision, at, &changes);
-        Ok((changes, Reply(reply)))
+        // Only now: an entry that stopped the node must not pass for one that was applied.
+        self.applied = Some(id);
+        self.behind.note(&changes);
+        let told = changes.iter().filter(|it| is_told(it)).cloned().collect();
+        self.state.apply(revision, at, changes);
+        Ok((told, Reply(reply)))
+    }
+}
+
+/// What is not on disk yet follows.
+impl Drop for StateMachine {
+    fn drop(&mut self) {
+        if self.behind.is_behind() {
+            let meta = self.meta();
+            // Who closes the stores waits for it.
+            drop(self.behind.write(&self.state, meta));
+        }
     }
 }
 
@@ -128,39 +142,44 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let mut chunks = entries.ready_chunks(CHUNK);
         while let Some(chunk) = chunks.next().await {
-            let mut changed = Vec::with_capacity(chunk.len());
+            let mut told = Vec::with_capacity(chunk.len());
             let mut replies = Vec::with_capacity(chunk.len());
             let mut last = None;
             for item in chunk {
                 let (entry, responder) = item?;
                 let (changes, reply) = self.step(entry.log_id, entry.payload)?;
-                changed.push((Revision(entry.log_id.index), changes));
+                told.extend(changes);
                 replies.extend(responder.map(|it| (it, reply)));
                 last = Some(entry.log_id.index);
             }
             let Some(last) = last else { continue };
-            let mut written = changed.iter().flat_map(|(_, changes)| changes);
-            self.store.apply(&mut written, &self.meta()).map_err(io_error)?;
             // Seen by readers here before anybody is told that it is done.
-            self.published.advance(self.state.clone(), last, changed);
+            self.published.advance(self.state.clone(), last, told);
             for (responder, reply) in replies {
                 responder.send(reply);
             }
+            let meta = || meta(&self.state, self.applied.as_ref(), &self.membership);
+            self.behind.keep_up(&self.state, meta).await?;
         }
         Ok(())
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        let meta = self.meta();
         SnapshotBuilder {
             store: self.store.clone(),
+            written: Some(self.behind.write(&self.state, meta.clone())),
             snapshots: self.snapshots.clone(),
             state: self.state.clone(),
-            meta: self.meta(),
+            meta,
             _hold: self.hold.clone(),
         }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> Result<(), io::Error> {
+        // What is on its way would be written over it.
+        let meta_before = self.meta();
+        self.behind.write(&self.state, meta_before).wait().await?;
         let (store, snapshots) = (self.store.clone(), self.snapshots.clone());
         let install = move || snapshot::install(&*store, &snapshots, data);
         let (header, state) = blocking::run(install).await??;
@@ -183,6 +202,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         &mut self,
     ) -> Result<Option<openraft::alias::SnapshotOf<TypeConfig, SnapshotData>>, io::Error> {
         self.snapshots.newest().map(snapshot::offer).transpose()
+    }
+}
+
+/// Where a state stands.
+fn meta(state: &State, applied: Option<&LogId>, membership: &StoredMembership) -> Meta {
+    Meta {
+        revision: state.revision(),
+        now: state.now(),
+        consensus: stored::applied(applied, membership),
     }
 }
 

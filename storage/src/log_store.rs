@@ -78,7 +78,7 @@ impl LogStore {
             path: path.to_owned(),
             source,
         };
-        let families = [ENTRIES, RECORDS].map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
+        let families = [ENTRIES, RECORDS].map(|name| ColumnFamilyDescriptor::new(name, family_options()));
         let db = DB::open_cf_descriptors(&options(is_new), path, families).map_err(error)?;
         let shared = Shared {
             path: path.to_owned(),
@@ -372,9 +372,15 @@ fn options(is_new: bool) -> Options {
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_avoid_unnecessary_blocking_io(true);
     options.set_max_total_wal_size(64 << 20);
-    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_keep_log_file_num(3);
     options.set_max_background_jobs(2);
+    options
+}
+
+/// Of each column family: those of the database hold for the default one only, which is empty.
+fn family_options() -> Options {
+    let mut options = Options::default();
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options
 }
 

@@ -1,11 +1,12 @@
-//! The replicated state on disk: every change is written, nothing is synced until a snapshot asks for it.
+//! The replicated state on disk: changes are written in batches, each whole or not at all, and nothing is synced until a
+//! snapshot asks for it.
 //!
 //! What a crash loses is replayed from the log, which is purged only up to what has been flushed here.
 
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use model::{Change, Key, Resource, Revision, State, Timestamp};
+use model::{Key, Resource, ResourceRef, Revision, State, Timestamp};
 use rocksdb::{DB, DBRecoveryMode, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 
@@ -98,14 +99,15 @@ impl StateStore {
         Ok(self.current().meta()?.map(|it| it.revision))
     }
 
-    /// Writes changes, in order, and where the state stands after them, as one batch.
-    pub fn apply<'a>(&self, changes: impl IntoIterator<Item = &'a Change>, meta: &Meta) -> Result<(), StorageError> {
+    /// Writes what a state has under these keys, and where it stands, as one batch. What else it has must be on disk
+    /// already.
+    pub fn write(&self, keys: &[Key], state: &State, meta: &Meta) -> Result<(), StorageError> {
         let current = self.current();
         let mut batch = Batch::default();
-        for change in changes {
-            match change {
-                Change::Put(resource) => batch.put(resource),
-                Change::Delete(key) => batch.delete(key),
+        for key in keys {
+            match state.resource(*key) {
+                Some(resource) => batch.put(resource),
+                None => batch.delete(*key),
             }
             .map_err(|it| current.codec(it))?;
         }
@@ -142,7 +144,7 @@ impl StateStore {
         step("an empty state was made");
         let mut batch = Batch::default();
         for resource in state.resources() {
-            batch.put(&resource).map_err(|it| next.codec(it))?;
+            batch.put(resource).map_err(|it| next.codec(it))?;
             if batch.writes.size_in_bytes() > 4 << 20 {
                 next.db
                     .write(std::mem::take(&mut batch.writes))
@@ -180,24 +182,24 @@ struct Batch {
 }
 
 impl Batch {
-    fn put(&mut self, resource: &Resource) -> Result<(), CodecError> {
-        self.name(&resource.key())?;
+    fn put(&mut self, resource: ResourceRef<'_>) -> Result<(), CodecError> {
+        self.name(resource.key())?;
         self.value.clear();
-        append(resource, &mut self.value)?;
+        append(&resource, &mut self.value)?;
         self.writes.put(&self.key, &self.value);
         Ok(())
     }
 
-    fn delete(&mut self, key: &Key) -> Result<(), CodecError> {
+    fn delete(&mut self, key: Key) -> Result<(), CodecError> {
         self.name(key)?;
         self.writes.delete(&self.key);
         Ok(())
     }
 
-    fn name(&mut self, key: &Key) -> Result<(), CodecError> {
+    fn name(&mut self, key: Key) -> Result<(), CodecError> {
         self.key.clear();
         self.key.push(RESOURCE);
-        append(key, &mut self.key)
+        append(&key, &mut self.key)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use model::{
-    AccountId, Change, ClusterId, ConfigId, NodeId, Project, ProjectId, Resource, Revision, SecretId, State, Timestamp,
+    AccountId, ClusterId, ConfigId, Key, NodeId, Project, ProjectId, Resource, Revision, SecretId, State, Timestamp,
 };
 use storage::{DataDir, Folder, Identity, KeyBundle, Meta, Stores};
 use uuid::Uuid;
@@ -63,8 +63,10 @@ fn fill(stores: &Stores, from: u64) {
         let flushed = Box::new(move |result: Result<(), _>| sender.send(result.is_ok()).expect("the test waits"));
         stores.log.append(vec![(index, entry(index))], flushed);
         assert_eq!(receiver.recv(), Ok(true));
-        let change: Change = project(index).into();
-        stores.state.apply(&[change], &meta(index)).expect("writable");
+        let (project, meta) = (project(index), meta(index));
+        let key = Key::Project(project.id);
+        let state = State::from_resources(meta.revision, meta.now, [Resource::Project(project)]);
+        stores.state.write(&[key], &state, &meta).expect("writable");
     }
 }
 

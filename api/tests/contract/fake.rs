@@ -97,7 +97,7 @@ impl FakeControlPlane {
         let change = change.into();
         self.state.send_modify(|state| {
             let revision = Revision(state.revision().0 + 1);
-            state.apply(revision, self.now(), &[change]);
+            state.apply(revision, self.now(), [change.clone()]);
         });
     }
 
@@ -115,7 +115,7 @@ impl FakeControlPlane {
                 submission,
             };
             let (changes, result) = model::entry_changes(state, revision, &envelope);
-            state.apply(revision, envelope.at, &changes);
+            state.apply(revision, envelope.at, changes);
             decided = Some(result.map(|outcome| Submitted {
                 outcome,
                 revision,

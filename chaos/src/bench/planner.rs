@@ -141,7 +141,7 @@ impl World {
         };
         let (changes, _) = entry_changes(&self.state, revision, &envelope);
         let before = self.state.clone();
-        self.state.apply(revision, envelope.at, &changes);
+        self.state.apply(revision, envelope.at, changes.clone());
         self.loads.follow(&before, &self.state, &changes);
         changes
     }

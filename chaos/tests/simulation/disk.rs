@@ -274,9 +274,11 @@ impl StateDisk for LossyDisk {
         Ok((State::from_resources(revision, now, resources), meta))
     }
 
-    fn apply(&self, changes: &mut dyn Iterator<Item = &Change>, meta: &Meta) -> Result<(), StorageError> {
+    fn write(&self, keys: &[Key], state: &State, meta: &Meta) -> Result<(), StorageError> {
         let mut disk = self.lock();
-        let batch = (changes.cloned().collect(), meta.clone());
+        let put = |key| state.resource(key).map(|it| Change::Put(it.to_resource()));
+        let changes = keys.iter().map(|key| put(*key).unwrap_or(Change::Delete(*key)));
+        let batch = (changes.collect(), meta.clone());
         disk.state.step(&batch);
         disk.batches.push(batch);
         Ok(())
@@ -291,7 +293,7 @@ impl StateDisk for LossyDisk {
 
     fn replace(&self, state: &State, meta: &Meta) -> Result<(), StorageError> {
         let mut disk = self.lock();
-        let resources = state.resources().map(|it| (it.key(), it)).collect();
+        let resources = state.resources().map(|it| (it.key(), it.to_resource())).collect();
         disk.state = Table {
             resources,
             meta: Some(meta.clone()),

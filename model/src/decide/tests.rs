@@ -59,7 +59,7 @@ impl Log {
     fn apply(&mut self, envelope: &Envelope) -> Result<Outcome, Rejection> {
         self.index += 1;
         let (changes, result) = entry_changes(&self.state, Revision(self.index), envelope);
-        self.state.apply(Revision(self.index), envelope.at, &changes);
+        self.state.apply(Revision(self.index), envelope.at, changes);
         result
     }
 

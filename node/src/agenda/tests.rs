@@ -40,7 +40,7 @@ fn node() -> Node {
 fn batch(before: Vec<Resource>, changes: Vec<Change>) -> Batch {
     let before = State::from_resources(Revision(1), Timestamp(0), before);
     let mut after = before.clone();
-    after.apply(Revision(2), Timestamp(0), &changes);
+    after.apply(Revision(2), Timestamp(0), changes.clone());
     Batch {
         before,
         after,

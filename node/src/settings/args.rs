@@ -69,7 +69,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "GOBLINS_API_RATE_LIMIT", value_name = "N|off")]
     pub(crate) api_rate_limit: Option<RateLimit>,
     /// Take a snapshot of the state each time this many changes were made, or a quarter of all there is where that is more, and
-    /// forget the log before it [default: 10000]
+    /// forget the log before it [default: 50000]
     #[arg(long, env = "GOBLINS_SNAPSHOT_ENTRIES", value_name = "N")]
     pub(crate) snapshot_entries: Option<u64>,
     /// Whether a leader on this host answers reads without asking a majority again when one answered within the last 100 ms;

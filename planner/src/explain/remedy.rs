@@ -56,7 +56,7 @@ pub(super) fn remedies(state: &State, loads: &Loads, situation: &Situation<'_>) 
     for (change, mended) in state.nodes().filter_map(mended) {
         let changes = [model::Change::from(mended)];
         let (mut changed, mut loads) = (state.clone(), loads.clone());
-        changed.apply(state.revision(), state.now(), &changes);
+        changed.apply(state.revision(), state.now(), changes.clone());
         loads.follow(state, &changed, &changes);
         let places = helped(&changed, &loads, target, missing);
         if places > 0 {

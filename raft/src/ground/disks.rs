@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use model::{Change, State};
+use model::{Key, State};
 use storage::{DataDir, Flushed, LogBounds, LogStore, Meta, OpenError, Snapshots, StateStore, StorageError};
 
 /// Opens the stores of a node.
@@ -86,8 +86,8 @@ impl LogDisk for LogStore {
 pub trait StateDisk: Send + Sync + 'static {
     /// See [`StateStore::load`].
     fn load(&self) -> Result<(State, Option<Meta>), StorageError>;
-    /// See [`StateStore::apply`].
-    fn apply(&self, changes: &mut dyn Iterator<Item = &Change>, meta: &Meta) -> Result<(), StorageError>;
+    /// See [`StateStore::write`].
+    fn write(&self, keys: &[Key], state: &State, meta: &Meta) -> Result<(), StorageError>;
     /// See [`StateStore::flush`].
     fn flush(&self) -> Result<(), StorageError>;
     /// See [`StateStore::replace`].
@@ -99,8 +99,8 @@ impl StateDisk for StateStore {
         Self::load(self)
     }
 
-    fn apply(&self, changes: &mut dyn Iterator<Item = &Change>, meta: &Meta) -> Result<(), StorageError> {
-        Self::apply(self, changes, meta)
+    fn write(&self, keys: &[Key], state: &State, meta: &Meta) -> Result<(), StorageError> {
+        Self::write(self, keys, state, meta)
     }
 
     fn flush(&self) -> Result<(), StorageError> {

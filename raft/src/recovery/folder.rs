@@ -232,15 +232,15 @@ impl Replay {
         let revision = Revision(entry.log_id.index);
         self.last = Some(entry.log_id);
         match entry.payload {
-            EntryPayload::Blank => self.state.apply(revision, Timestamp::default(), &[]),
+            EntryPayload::Blank => self.state.apply(revision, Timestamp::default(), []),
             EntryPayload::Normal(proposal) => {
                 let envelope: Envelope = storage::decode(&proposal.0).map_err(std::io::Error::other)?;
                 let (changes, _) = entry_changes(&self.state, revision, &envelope);
-                self.state.apply(revision, envelope.at, &changes);
+                self.state.apply(revision, envelope.at, changes);
             }
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
-                self.state.apply(revision, Timestamp::default(), &[]);
+                self.state.apply(revision, Timestamp::default(), []);
             }
         }
         Ok(())

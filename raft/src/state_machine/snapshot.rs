@@ -8,6 +8,7 @@ use model::State;
 use openraft::storage::RaftSnapshotBuilder;
 use storage::{Meta, Snapshot, SnapshotHeader, Snapshots, Staged};
 
+use super::write_behind::Written;
 use crate::blocking;
 use crate::cluster::Hold;
 use crate::ground::StateDisk;
@@ -29,6 +30,8 @@ pub(crate) enum SnapshotData {
 /// Writes one snapshot of the state as it was when the builder was made.
 pub(crate) struct SnapshotBuilder {
     pub(super) store: Arc<dyn StateDisk>,
+    /// Tells when the state on disk is as far.
+    pub(super) written: Option<Written>,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) state: State,
     pub(super) meta: Meta,
@@ -40,6 +43,9 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotData;
 
     async fn build_snapshot(&mut self) -> Result<Offered, io::Error> {
+        if let Some(written) = self.written.take() {
+            written.wait().await?;
+        }
         let (store, snapshots) = (self.store.clone(), self.snapshots.clone());
         let (state, meta) = (self.state.clone(), self.meta.clone());
         let build = move || {

@@ -100,3 +100,21 @@ async fn a_state_that_is_ahead_of_the_log_after_a_crash_is_covered_by_a_snapshot
     let covered = machine.snapshots.newest().map(|it| it.header.meta.revision);
     assert_eq!(covered, Some(Revision(3)));
 }
+
+/// What an entry did that stopped the node is not known: it must be met again, by the version that knows it.
+#[tokio::test]
+async fn an_entry_that_cannot_be_decoded_does_not_pass_for_applied() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let stores = stores(&temp);
+    let state = Arc::new(stores.state);
+    let (hold, mut closed) = mpsc::channel(1);
+    let machine = StateMachine::load(state.clone(), Arc::new(stores.snapshots), 8, hold);
+    let (mut machine, _) = machine.expect("the state is empty");
+    let entry = blank(1);
+    machine.step(entry.log_id, entry.payload).expect("it is applied");
+    let strange = EntryPayload::Normal(Proposal(vec![0xff; 9].into()));
+    machine.step(blank(2).log_id, strange).expect_err("nobody knows this");
+    drop(machine);
+    assert!(closed.recv().await.is_none(), "all is written");
+    assert_eq!(state.revision().expect("readable"), Some(Revision(1)));
+}

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use model::{Command, Envelope, Key, NodeDraft, Outcome, Rejection, Resource, Submission};
+use model::{Command, Envelope, Key, NodeDraft, Outcome, Rejection, Resource, Revision, State, Submission, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -115,4 +115,22 @@ fn lines_are_there_for_all_that_there_is() {
         assert!(now.contains_key(name), "{name}");
     }
     assert!(now.keys().any(|it| it.contains("Phase::")), "also for what lies deeper");
+}
+
+#[test]
+fn a_resource_in_a_state_is_written_like_one_by_itself() {
+    let mut kinds = 0;
+    for (name, bytes) in kept().iter().filter(|(name, _)| name.starts_with("Resource::")) {
+        let bytes = hex::decode(bytes).expect("hexadecimal");
+        let resource: Resource = decode(&bytes).expect("it was written by us");
+        let key = resource.key();
+        let state = State::from_resources(Revision(1), Timestamp(1), [resource]);
+        let found = state
+            .resource(key)
+            .unwrap_or_else(|| panic!("{name} is not found under its key"));
+        assert_eq!(encode(&found).ok(), Some(bytes), "{name}");
+        assert_eq!(state.resources().collect::<Vec<_>>(), [found], "{name}");
+        kinds += usize::from(!name.contains(' '));
+    }
+    assert!(kinds > 20, "{kinds} kinds");
 }

@@ -1,4 +1,4 @@
-use model::{AccountId, ConfigId, Project, ProjectId, Resource, Revision, SecretId, Timestamp};
+use model::{AccountId, ConfigId, Project, ProjectId, Resource, ResourceRef, Revision, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::*;
@@ -29,7 +29,7 @@ fn meta() -> Meta {
 }
 
 fn resources(state: &State) -> Vec<Resource> {
-    state.resources().collect()
+    state.resources().map(ResourceRef::to_resource).collect()
 }
 
 #[test]

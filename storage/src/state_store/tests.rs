@@ -30,9 +30,20 @@ fn meta(revision: u64) -> Meta {
     }
 }
 
+/// Writes what there is of these projects.
+fn write(store: &StateStore, ids: &[u128], projects: &[Project], revision: u64) {
+    let keys: Vec<Key> = ids
+        .iter()
+        .map(|id| Key::Project(ProjectId(Uuid::from_u128(*id))))
+        .collect();
+    let meta = meta(revision);
+    let state = State::from_resources(meta.revision, meta.now, projects.iter().cloned().map(Resource::Project));
+    store.write(&keys, &state, &meta).expect("writable");
+}
+
 fn names(state: &State) -> Vec<String> {
     let projects = state.resources().filter_map(|it| match it {
-        Resource::Project(project) => Some(project.name),
+        ResourceRef::Project(project) => Some(project.name.clone()),
         _ => None,
     });
     projects.collect()
@@ -43,11 +54,8 @@ fn changes_come_back_with_where_they_stand() {
     let temp = tempfile::tempdir().expect("a folder for the test");
     let store = open(temp.path());
     assert_eq!(store.load().expect("readable").1, None);
-    let changes: Vec<Change> = vec![project(1, "one").into(), project(2, "two").into()];
-    store.apply(&changes, &meta(5)).expect("writable");
-    store
-        .apply(&[Change::Delete(Key::Project(ProjectId(Uuid::from_u128(1))))], &meta(6))
-        .expect("writable");
+    write(&store, &[1, 2], &[project(1, "one"), project(2, "two")], 5);
+    write(&store, &[1], &[], 6);
     store.flush().expect("writable");
     drop(store);
     let store = open(temp.path());
@@ -60,11 +68,11 @@ fn changes_come_back_with_where_they_stand() {
 fn a_replaced_state_is_wholly_the_new_one() {
     let temp = tempfile::tempdir().expect("a folder for the test");
     let store = open(temp.path());
-    store.apply(&[project(1, "old").into()], &meta(5)).expect("writable");
+    write(&store, &[1], &[project(1, "old")], 5);
     let new = State::from_resources(Revision(9), Timestamp(90), vec![Resource::Project(project(2, "new"))]);
     store.replace(&new, &meta(9)).expect("writable");
     assert_eq!(names(&store.load().expect("readable").0), ["new"]);
-    store.apply(&[project(3, "newer").into()], &meta(10)).expect("writable");
+    write(&store, &[3], &[project(3, "newer")], 10);
     drop(store);
     // What an installation that was cut short before its pointer leaves behind.
     std::fs::create_dir(temp.path().join("2")).expect("a folder");

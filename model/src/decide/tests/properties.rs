@@ -295,9 +295,9 @@ proptest! {
             }
             let applied = log.apply(&envelope);
             prop_assert_eq!(applied, result);
-            other.apply(revision, envelope.at, &changes);
+            other.apply(revision, envelope.at, changes);
         }
-        let rebuilt = State::from_resources(log.state.revision(), log.state.now(), log.state.resources());
+        let rebuilt = State::from_resources(log.state.revision(), log.state.now(), log.state.resources().map(crate::ResourceRef::to_resource));
         prop_assert_eq!(format!("{:?}", &rebuilt), format!("{:?}", &log.state), "indexes are derived from the tables");
         prop_assert_eq!(&other, &log.state);
         for replica in log.state.replicas() {

@@ -41,7 +41,7 @@ fn a_crash_between_any_two_steps_leaves_the_old_state_or_the_new_one() {
     let live = temp.path().join("live");
     let snapshots = Snapshots::open(&live.join("snapshots"), CLUSTER).expect("it opens");
     let store = open(&live.join("state"));
-    store.apply(&[project(1, "old").into()], &meta(5)).expect("writable");
+    write(&store, &[1], &[project(1, "old")], 5);
     let mut crashes: Vec<(&str, PathBuf)> = Vec::new();
     let mut crash = |step| {
         let to = temp.path().join(format!("crash-{}", crashes.len()));
