@@ -67,7 +67,7 @@ impl Snapshots {
             let path = entry.map_err(|it| io("read", it))?.path();
             let found = path.extension().is_some_and(|it| it == FINISHED);
             let header = if found {
-                format::read(&path, cluster).map(|(header, _)| header)
+                format::check(&path, cluster)
             } else {
                 continue;
             };

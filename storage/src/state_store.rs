@@ -4,10 +4,11 @@
 //! What a crash loses is replayed from the log, which is purged only up to what has been flushed here.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use model::{Key, Resource, ResourceRef, Revision, State, Timestamp};
-use rocksdb::{DB, DBRecoveryMode, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
+use rocksdb::{DB, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{CodecError, append};
@@ -19,6 +20,11 @@ const OWNER: &[u8] = b"m/owner";
 const META: &[u8] = b"m/meta";
 /// What is not yet in a file is held in memory, twice while it is written out.
 const WRITE_BUFFER_BYTES: usize = 16 << 20;
+/// Resources that are handed over together when all are read.
+const LOT: usize = 1_024;
+/// Lots that wait to be put together.
+const LOTS_AHEAD: usize = 4;
+const READ_AHEAD_BYTES: usize = 2 << 20;
 /// Resources follow, under this prefix and their key.
 const RESOURCE: u8 = b'r';
 
@@ -82,16 +88,19 @@ impl StateStore {
     pub fn load(&self) -> Result<(State, Option<Meta>), StorageError> {
         let current = self.current();
         let meta = current.meta()?;
-        let mut resources = Vec::new();
-        for entry in current.db.iterator(IteratorMode::From(&[RESOURCE], Direction::Forward)) {
-            let (key, value) = entry.map_err(|it| current.error(it))?;
-            if key.first() != Some(&RESOURCE) {
-                break;
-            }
-            resources.push(current.decoded::<Resource>(&value)?);
-        }
         let (revision, now) = meta.as_ref().map_or_else(Default::default, |it| (it.revision, it.now));
-        Ok((State::from_resources(revision, now, resources), meta))
+        // To read them takes about as long as to put them together.
+        let (sender, lots) = sync_channel(LOTS_AHEAD);
+        let state = std::thread::scope(|scope| {
+            let generation = &*current;
+            let reading = scope.spawn(move || generation.read_all(&sender));
+            let state = State::from_resources(revision, now, lots.into_iter().flatten());
+            match reading.join() {
+                Ok(read) => read.map(|()| state),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?;
+        Ok((state, meta))
     }
 
     /// The last applied entry.
@@ -245,6 +254,27 @@ impl Generation {
             }),
             None => self.db.put_opt(OWNER, owner, &synced()).map_err(|it| self.error(it)),
         }
+    }
+
+    /// Sends all resources in lots.
+    fn read_all(&self, to: &SyncSender<Vec<Resource>>) -> Result<(), StorageError> {
+        let mut options = ReadOptions::default();
+        // Each is read once.
+        options.fill_cache(false);
+        options.set_readahead_size(READ_AHEAD_BYTES);
+        options.set_iterate_upper_bound([RESOURCE + 1]);
+        let mode = IteratorMode::From(&[RESOURCE], Direction::Forward);
+        let mut lot = Vec::with_capacity(LOT);
+        for entry in self.db.iterator_opt(mode, options) {
+            let (_, value) = entry.map_err(|it| self.error(it))?;
+            lot.push(self.decoded(&value)?);
+            if lot.len() == LOT {
+                // The other end takes all there are.
+                let _ = to.send(std::mem::replace(&mut lot, Vec::with_capacity(LOT)));
+            }
+        }
+        let _ = to.send(lot);
+        Ok(())
     }
 
     fn meta(&self) -> Result<Option<Meta>, StorageError> {

@@ -88,10 +88,13 @@ fn damage_is_found_wherever_it_is() {
         damaged[at] ^= 0x10;
         let mut staged = snapshots.stage().expect("writable");
         staged.add(&damaged).expect("writable");
+        assert!(format::check(staged.path(), CLUSTER).is_err(), "byte {at}");
         assert!(snapshots.adopt(staged).is_err(), "byte {at}");
     }
+    assert_eq!(format::check(&built.path, CLUSTER).ok(), Some(built.header));
     let mut staged = snapshots.stage().expect("writable");
     staged.add(&whole[..whole.len() - 1]).expect("writable");
+    assert!(format::check(staged.path(), CLUSTER).is_err(), "cut short");
     assert!(snapshots.adopt(staged).is_err(), "cut short");
     let left: Vec<_> = std::fs::read_dir(temp.path()).expect("readable").collect();
     assert_eq!(left.len(), 1, "refused files are removed");
@@ -105,6 +108,10 @@ fn a_snapshot_of_another_cluster_is_refused() {
     let snapshots = Snapshots::open(&temp.path().join("b"), CLUSTER).expect("it opens");
     assert!(matches!(
         snapshots.read(&built.path),
+        Err(StorageError::WrongOwner { .. })
+    ));
+    assert!(matches!(
+        format::check(&built.path, CLUSTER),
         Err(StorageError::WrongOwner { .. })
     ));
 }
