@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use containerd_client::services::v1::ListContainersRequest;
+use containerd_client::services::v1::{GetContainerRequest, ListContainersRequest};
 use model::{NodeId, ReplicaId};
 use planner::CollectLimits;
 use thiserror::Error;
@@ -34,7 +34,7 @@ use crate::image::{Content, Images, Login, Progress};
 use crate::logs::{Logs, Owner};
 use crate::ports::{Peers, Roster};
 use crate::runtime::{CommandEnd, Ending, Listed, RunRequest, Runtime, RuntimeError, RuntimeEvent, Signal, Task};
-use api::{Api, SHORT, within};
+use api::{Api, SHORT, or_gone, within};
 use container::Host;
 use ends::{End, Ends};
 use label::Labels;
@@ -210,17 +210,26 @@ impl Runtime for Containerd {
                 // A list leaves out what it could not ask; only a direct answer counts.
                 None => self.ends.or(labels.replica, task::get(&self.api, &id).await?),
             };
-            found.push(Listed {
-                replica: labels.replica,
-                task,
-                address: labels.address,
-                restarts: labels.restarts,
-                stop_grace: labels.stop_grace,
-                drain: labels.drain,
-            });
+            found.push(listed(&labels, task));
         }
         found.sort_by_key(|it| it.replica);
         Ok(found)
+    }
+
+    async fn find(&self, replica: ReplicaId) -> Result<Option<Listed>, RuntimeError> {
+        let id = replica.to_string();
+        let request = self.api.request(GetContainerRequest { id: id.clone() });
+        let answer = or_gone(within(SHORT, self.api.containers().get(request)).await);
+        let answer = answer.map_err(|error| self.api.refused("look up a container", error))?;
+        let container = answer.and_then(|it| it.container);
+        let Some(labels) = container.and_then(|it| label::read(&it.labels)) else {
+            return Ok(None);
+        };
+        if !self.is_ours(labels.node) {
+            return Ok(None);
+        }
+        let task = self.ends.or(replica, task::get(&self.api, &id).await?);
+        Ok(Some(listed(&labels, task)))
     }
 
     async fn look_up(&self, image: &str, login: Option<&Login>) -> Result<String, RuntimeError> {
@@ -294,8 +303,11 @@ impl Containerd {
         let answer = answer.map_err(|error| self.api.refused("list containers", error))?;
         let labelled = answer.containers.into_iter();
         let labelled = labelled.filter_map(|it| Some((it.id, label::read(&it.labels)?)));
-        let ours = |node| node == self.config.node || self.roster.is_gone(node);
-        Ok(labelled.filter(|(_, it)| ours(it.node)).collect())
+        Ok(labelled.filter(|(_, it)| self.is_ours(it.node)).collect())
+    }
+
+    fn is_ours(&self, node: NodeId) -> bool {
+        node == self.config.node || self.roster.is_gone(node)
     }
 
     async fn create_and_start(&self, request: &RunRequest) -> Result<(), RuntimeError> {
@@ -345,5 +357,16 @@ impl Containerd {
         self.vaults.remove(replica).await?;
         container::remove(&self.api, &self.config.snapshotter, &id).await?;
         files::remove(&self.config.files, replica).await
+    }
+}
+
+fn listed(labels: &Labels, task: Task) -> Listed {
+    Listed {
+        replica: labels.replica,
+        task,
+        address: labels.address,
+        restarts: labels.restarts,
+        stop_grace: labels.stop_grace,
+        drain: labels.drain,
     }
 }

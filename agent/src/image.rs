@@ -39,6 +39,9 @@ use registry::Registry;
 /// For the whole of one pull; a transfer that stalls is given up long before.
 const WHOLE_PULL: Duration = Duration::from_secs(30 * 60);
 
+/// Images whose documents are remembered; a host runs fewer.
+const DOCUMENTS_MAX: usize = 256;
+
 /// An image that is unpacked on this host.
 #[derive(Clone, Debug)]
 pub(crate) struct Unpacked {
@@ -64,6 +67,14 @@ pub(crate) struct Images {
     /// Held by pulls together, by who drops images alone.
     gate: Arc<tokio::sync::RwLock<()>>,
     memory: Arc<tokio::sync::Mutex<Memory>>,
+    documents: Arc<Mutex<HashMap<String, Documents>>>,
+}
+
+/// What the documents of an image say, by the digest that names the first of them: it never says anything else.
+#[derive(Clone, Debug)]
+struct Documents {
+    config: ImageConfig,
+    chain_id: String,
 }
 
 impl std::fmt::Debug for Images {
@@ -86,6 +97,7 @@ impl Images {
             pulls: Pulls::default(),
             gate: Arc::default(),
             memory: Arc::default(),
+            documents: Arc::default(),
         }
     }
 
@@ -141,9 +153,33 @@ impl Images {
         lock.lock_owned().await
     }
 
-    /// An image if all of it is on this host.
+    /// An image that a container can be put on, if it is on this host. Its documents are not read again for each of many
+    /// containers.
     pub(crate) async fn find(&self, image: &str) -> Result<Option<Unpacked>, PullError> {
-        self.find_parsed(image, &parse(image)?).await
+        let reference = parse(image)?;
+        let name = reference.whole();
+        let Some(target) = store::image_target(&self.api, &name).await? else {
+            return Ok(None);
+        };
+        let known = self.documents().get(&target).cloned();
+        if let Some(Documents { config, chain_id }) = known
+            && unpack::is_unpacked(&self.api, &self.snapshotter, &chain_id).await?
+        {
+            return Ok(Some(Unpacked { name, config, chain_id }));
+        }
+        let found = self.find_parsed(image, &reference).await?;
+        if let Some(Unpacked { config, chain_id, .. }) = found.clone() {
+            let mut known = self.documents();
+            if known.len() >= DOCUMENTS_MAX {
+                known.clear();
+            }
+            known.insert(target, Documents { config, chain_id });
+        }
+        Ok(found)
+    }
+
+    fn documents(&self) -> std::sync::MutexGuard<'_, HashMap<String, Documents>> {
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn find_parsed(&self, image: &str, reference: &Reference) -> Result<Option<Unpacked>, PullError> {

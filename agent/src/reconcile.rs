@@ -23,7 +23,7 @@ use crate::reason;
 use crate::runtime::{RuntimeError, RuntimeEvent};
 pub(crate) use carry::Carrier;
 use carry::Outcome;
-use table::{Listing, Missed, Table};
+use table::{Listing, Sight, Table};
 
 /// Everything is looked at again this often, whatever was heard meanwhile.
 const RESYNC: Duration = Duration::from_secs(5);
@@ -49,8 +49,7 @@ pub(crate) struct Reconciler {
     under_way: HashMap<Id, Step>,
     listings: JoinSet<Result<Listing, RuntimeError>>,
     look_at: Instant,
-    /// Look again once a step that changes containers has ended.
-    look_after_step: bool,
+    sights: JoinSet<Result<Sight, RuntimeError>>,
     probes: HashMap<ReplicaId, Probe>,
     turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
     /// Since when containerd does not answer.
@@ -81,7 +80,7 @@ impl Reconciler {
             under_way: HashMap::new(),
             listings: JoinSet::new(),
             look_at: now,
-            look_after_step: false,
+            sights: JoinSet::new(),
             probes: HashMap::new(),
             turns: mpsc::channel(BACKLOG),
             away_since: None,
@@ -95,6 +94,7 @@ impl Reconciler {
         let mut wake_at = None;
         while !self.is_cleared() {
             self.look_when_due();
+            self.look_at_suspects();
             let look_at = if self.listings.is_empty() {
                 Some(self.look_at)
             } else {
@@ -106,12 +106,15 @@ impl Reconciler {
                 () = self.clear.cancelled(), if !self.clearing => self.begin_to_clear(),
                 changed = self.wanted.changed(), if !self.clearing => if changed.is_err() { break },
                 event = events.recv() => match event {
-                    // Only a wake-up: a late event may be about a container that is gone.
-                    Some(RuntimeEvent::Exited { .. } | RuntimeEvent::Missed) => self.look_at = Instant::now(),
+                    // Only a hint: a late event may be about a container that is gone. Where hosts run many containers, not
+                    // all of them are asked because one has ended.
+                    Some(RuntimeEvent::Exited { replica, .. }) => self.table.suspect(replica),
+                    Some(RuntimeEvent::Missed) => self.look_at = Instant::now(),
                     None => break,
                 },
                 Some(ended) = self.steps.join_next_with_id() => self.ended(ended),
                 Some(listing) = self.listings.join_next() => self.looked(listing),
+                Some(sight) = self.sights.join_next() => self.saw(sight),
                 Some(turn) = self.turns.1.recv() => {
                     tracing::debug!(?turn, "health");
                     self.table.turned(turn);
@@ -147,11 +150,7 @@ impl Reconciler {
                     self.carrier.network.keep(replica, address);
                 }
                 let now = self.now();
-                let Missed { stale, changing } = self.table.merge(listing, now);
-                self.look_after_step = changing;
-                if stale {
-                    self.look_at = Instant::now();
-                }
+                self.table.merge(listing, now);
             }
             // Containers live on without containerd, so nothing is said of them.
             Ok(Err(error)) => {
@@ -163,6 +162,25 @@ impl Reconciler {
                 self.look_at = self.look_at.min(Instant::now() + HOLD);
             }
             Err(error) => tracing::error!(%error, "looking at this host's containers broke off; it is done again"),
+        }
+    }
+
+    fn look_at_suspects(&mut self) {
+        for (replica, as_of) in self.table.take_suspects() {
+            let carrier = Arc::clone(&self.carrier);
+            self.sights.spawn(async move { carrier.look_at(replica, as_of).await });
+        }
+    }
+
+    fn saw(&mut self, sight: Result<Result<Sight, RuntimeError>, JoinError>) {
+        match sight {
+            Ok(Ok(sight)) => {
+                let now = self.now();
+                self.table.saw(&sight, now);
+            }
+            // Whoever looks at all tells what is wrong, and sees this one too.
+            Ok(Err(_)) => self.look_at = self.look_at.min(Instant::now() + HOLD),
+            Err(error) => tracing::error!(%error, "looking at a container broke off; all are looked at soon"),
         }
     }
 
@@ -244,9 +262,6 @@ impl Reconciler {
             other => other,
         };
         self.table.end(&step, outcome, now, now.after(HOLD));
-        if std::mem::take(&mut self.look_after_step) {
-            self.look_at = Instant::now();
-        }
     }
 
     /// Lets steps end that are nearly done, so that less is found half made at the next start.

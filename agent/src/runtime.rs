@@ -20,6 +20,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Every container of ours on this host, whether a task runs in it or not.
     async fn list(&self) -> Result<Vec<Listed>, RuntimeError>;
 
+    /// The container of a replica, as a list would show it now.
+    async fn find(&self, replica: ReplicaId) -> Result<Option<Listed>, RuntimeError>;
+
     /// Asks the registry for the digest that an image's name stands for now.
     async fn look_up(&self, image: &str, login: Option<&Login>) -> Result<String, RuntimeError>;
 

@@ -33,39 +33,45 @@ pub(super) fn hostname(request: &RunRequest) -> String {
 
 pub(super) async fn write(folder: &Path, request: &RunRequest) -> Result<Files, RuntimeError> {
     let folder = folder.join(request.replica.to_string());
-    tokio::fs::create_dir_all(&folder)
-        .await
-        .map_err(|source| RuntimeError::File {
-            path: folder.clone(),
-            source,
-        })?;
     let name = hostname(request);
     let hosts = format!(
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{}\t{name}\n",
         request.address
     );
-    Ok(Files {
-        hosts: put(&folder, "hosts", hosts).await?,
-        resolv_conf: put(&folder, "resolv.conf", resolv_conf().await).await?,
-        hostname: put(&folder, "hostname", format!("{name}\n")).await?,
+    let path = folder.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        if let Err(source) = std::fs::create_dir_all(&folder) {
+            return Err(RuntimeError::File { path: folder, source });
+        }
+        Ok(Files {
+            hosts: put(&folder, "hosts", &hosts)?,
+            resolv_conf: put(&folder, "resolv.conf", &resolv_conf())?,
+            hostname: put(&folder, "hostname", &format!("{name}\n"))?,
+        })
+    });
+    written.await.unwrap_or_else(|source| {
+        Err(RuntimeError::File {
+            path,
+            source: std::io::Error::other(source),
+        })
     })
 }
 
-async fn put(folder: &Path, name: &str, text: String) -> Result<PathBuf, RuntimeError> {
+fn put(folder: &Path, name: &str, text: &str) -> Result<PathBuf, RuntimeError> {
     let path = folder.join(name);
-    match tokio::fs::write(&path, text).await {
+    match std::fs::write(&path, text) {
         Ok(()) => Ok(path),
         Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(RuntimeError::DiskFull { path }),
         Err(source) => Err(RuntimeError::File { path, source }),
     }
 }
 
-async fn resolv_conf() -> String {
-    let own = tokio::fs::read_to_string("/etc/resolv.conf").await.unwrap_or_default();
+fn resolv_conf() -> String {
+    let own = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     if !asks_only_loopback(&own) {
         return own;
     }
-    tokio::fs::read_to_string(BEHIND_STUB).await.unwrap_or(own)
+    std::fs::read_to_string(BEHIND_STUB).unwrap_or(own)
 }
 
 /// A resolver on the host's loopback cannot be reached from inside a container.

@@ -4,6 +4,7 @@
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -22,30 +23,37 @@ pub(super) fn in_front_of(args: &[String]) -> impl Iterator<Item = String> + '_ 
 }
 
 /// Puts secrets into the environment and becomes the container's own program.
-pub(super) const LAUNCHER: Program = Program {
-    name: "launcher",
-    bytes: include_bytes!(concat!(env!("OUT_DIR"), "/goblins-launcher")),
-};
+pub(super) static LAUNCHER: Program = Program::new(
+    "launcher",
+    include_bytes!(concat!(env!("OUT_DIR"), "/goblins-launcher")),
+);
 
 /// Writes what a container prints to its log.
-pub(super) const LOGGER: Program = Program {
-    name: "logger",
-    bytes: include_bytes!(concat!(env!("OUT_DIR"), "/goblins-logger")),
-};
+pub(super) static LOGGER: Program = Program::new("logger", include_bytes!(concat!(env!("OUT_DIR"), "/goblins-logger")));
 
 /// A program that the daemon carries within itself.
-#[derive(Clone, Copy)]
 pub(super) struct Program {
     name: &'static str,
     bytes: &'static [u8],
+    /// What its file is called.
+    file: OnceLock<String>,
 }
 
 impl Program {
+    const fn new(name: &'static str, bytes: &'static [u8]) -> Self {
+        Self {
+            name,
+            bytes,
+            file: OnceLock::new(),
+        }
+    }
+
     /// Sees to it that it lies in `folder`, and says where. It is named after its content: a daemon of another version
     /// brings its own.
-    pub(super) async fn install(self, folder: &Path) -> Result<PathBuf, RuntimeError> {
-        let name = format!("{}-{}", self.name, &hex::encode(Sha256::digest(self.bytes))[..16]);
-        let path = folder.join(name);
+    pub(super) async fn install(&'static self, folder: &Path) -> Result<PathBuf, RuntimeError> {
+        let digest = || hex::encode(Sha256::digest(self.bytes));
+        let file = self.file.get_or_init(|| format!("{}-{}", self.name, &digest()[..16]));
+        let path = folder.join(file);
         let (target, folder) = (path.clone(), folder.to_owned());
         let done = tokio::task::spawn_blocking(move || write(&folder, &target, self.bytes)).await;
         match done.unwrap_or_else(|error| Err(io::Error::other(error))) {
@@ -85,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn they_are_static_and_written_once_and_mended() {
-        for program in [LAUNCHER, LOGGER] {
+        for program in [&LAUNCHER, &LOGGER] {
             let folder = tempfile::tempdir().unwrap();
             let path = program.install(folder.path()).await.unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), program.bytes);

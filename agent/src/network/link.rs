@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use futures::TryStreamExt;
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth};
+use rtnetlink::packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
+};
 use rtnetlink::{Error, Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use tokio::task::AbortHandle;
 
@@ -79,7 +81,6 @@ impl Links {
         let pair = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
             .name(name)
             .controller(bridge)
-            .up()
             .set_info_data(InfoData::Veth(InfoVeth::Peer(inside)))
             .build();
         self.handle
@@ -87,7 +88,10 @@ impl Links {
             .add(pair)
             .execute()
             .await
-            .map_err(failed("make", name))
+            .map_err(failed("make", name))?;
+        let index = self.index(name).await?;
+        self.without_own_addresses(index, name).await?;
+        self.up(index, name).await
     }
 
     /// Inside a container's namespace: its address, its way out, its loopback.
@@ -95,6 +99,7 @@ impl Links {
         let loopback = self.index("lo").await?;
         self.up(loopback, "lo").await?;
         let index = self.index(INSIDE).await?;
+        self.without_own_addresses(index, INSIDE).await?;
         let added = self
             .handle
             .address()
@@ -120,6 +125,20 @@ impl Links {
         match self.handle.link().del(index).execute().await {
             Err(error) if !is(&error, nix::libc::ENODEV) => Err(failed("remove", name)(error)),
             _ => Ok(()),
+        }
+    }
+
+    /// Keeps the kernel from giving an interface an IPv6 address of its own, which nobody here uses: each would ask all other
+    /// containers of the host whether it is theirs (RFC 4862, 5.4).
+    async fn without_own_addresses(&self, index: u32, name: &str) -> Result<(), NetworkError> {
+        let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        let inside = LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])]);
+        let message = LinkUnspec::new_with_index(index).append_extra_attribute(inside).build();
+        let done = self.handle.link().set(message).execute().await;
+        match done {
+            // A kernel without IPv6.
+            Err(error) if is(&error, nix::libc::EAFNOSUPPORT) => Ok(()),
+            other => other.map_err(failed("change", name)),
         }
     }
 

@@ -5,16 +5,16 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Assignment, DeploymentId, NodeView, PinSource, Reason, RegistrySecret, named_digest};
+use model::{Assignment, DeploymentId, NodeView, PinSource, Reason, RegistrySecret, ReplicaId, named_digest};
 use planner::Step;
 use tokio::sync::{Notify, Semaphore};
 
-use super::table::Listing;
+use super::table::{Listing, Sight};
 use crate::image::Login;
 use crate::network::Network;
 use crate::ports::{Drainer, Opener, Reporter};
 use crate::reason;
-use crate::runtime::{RunRequest, Runtime, RuntimeError, Signal, Task};
+use crate::runtime::{Listed, RunRequest, Runtime, RuntimeError, Signal, Task};
 use crate::secret::{self, Unopened};
 
 /// More containers started at the same time only wait for the disk and the CPU.
@@ -87,10 +87,7 @@ impl Carrier {
         });
         let mut ends = BTreeMap::new();
         for it in &containers {
-            if let Task::Exited { code } = it.task {
-                let ending = self.runtime.ending(it.replica, it.restarts).await;
-                ends.insert(it.replica, reason::exited(code, &ending));
-            }
+            ends.extend(self.end(it).await.map(|end| (it.replica, end)));
         }
         Ok(Listing {
             as_of,
@@ -98,6 +95,28 @@ impl Carrier {
             ends,
             networked: networked.into_iter().collect(),
         })
+    }
+
+    /// One container by itself.
+    pub(super) async fn look_at(&self, replica: ReplicaId, as_of: u64) -> Result<Sight, RuntimeError> {
+        let container = self.runtime.find(replica).await?;
+        let end = match &container {
+            Some(it) => self.end(it).await,
+            None => None,
+        };
+        Ok(Sight {
+            as_of,
+            replica,
+            container,
+            end,
+        })
+    }
+
+    /// Why a container ended, if it did.
+    async fn end(&self, it: &Listed) -> Option<Reason> {
+        let Task::Exited { code } = it.task else { return None };
+        let ending = self.runtime.ending(it.replica, it.restarts).await;
+        Some(reason::exited(code, &ending))
     }
 
     /// Carries out one step. Everything it needs is copied now; the view may move on.

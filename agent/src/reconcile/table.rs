@@ -1,45 +1,24 @@
 //! What this host sees and remembers of its containers, put together from lists, verdicts and the ends of steps.
 
+mod looks;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use model::{Assignment, DeploymentId, NodeView, Reason, ReplicaId};
+use model::{Assignment, DeploymentId, NodeView, ReplicaId};
 use planner::{
     Cause, ContainerState, Failure, Health, ImageState, Instance, LookUp, LookUpStage, Moment, Observed, Step,
 };
 
+use self::looks::Note;
+pub(super) use self::looks::{Listing, Sight, addresses};
 use super::carry::Outcome;
 use super::credentials::{Changed, Credentials};
 use crate::probe::{Turn, Verdict};
-use crate::runtime::{Listed, Task};
-
-/// A container that ran this long has proved that it can; its earlier failures are forgotten.
-const PROVED: Duration = Duration::from_secs(60);
 
 /// When an image that nobody waits for is asked for again.
 const PUT_OFF: Duration = Duration::from_secs(60);
-
-/// Everything of ours on this host, at one moment.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Listing {
-    /// The table's stamp before anything was looked at.
-    pub as_of: u64,
-    pub containers: Vec<Listed>,
-    /// Why those that have ended did.
-    pub ends: BTreeMap<ReplicaId, Reason>,
-    /// Those that hold a network namespace.
-    pub networked: BTreeSet<ReplicaId>,
-}
-
-/// What a list could not be used for, because a step changed it meanwhile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Missed {
-    /// A step has ended since: look again.
-    pub stale: bool,
-    /// A step is under way: look again once it has ended.
-    pub changing: bool,
-}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -48,17 +27,10 @@ pub(super) struct Table {
     notes: BTreeMap<ReplicaId, Note>,
     failed_pulls: BTreeMap<String, u32>,
     credentials: Credentials,
+    /// To be looked at by themselves.
+    suspects: BTreeSet<ReplicaId>,
     clock: u64,
     complete: bool,
-}
-
-/// What the planner need not know.
-#[derive(Clone, Copy, Debug, Default)]
-struct Note {
-    /// When a step last changed what there is, by the table's own clock: an older list says nothing of it.
-    changed: u64,
-    /// Such a step is under way.
-    changing: bool,
 }
 
 impl Table {
@@ -275,33 +247,6 @@ impl Table {
             Verdict::Failed(reason) => Health::Failed(reason),
         };
     }
-
-    /// Takes over what was seen, except where a step changed it meanwhile.
-    pub(super) fn merge(&mut self, listing: Listing, now: Moment) -> Missed {
-        let mut missed = Missed::default();
-        let mut containers: BTreeMap<_, _> = listing.containers.iter().map(|it| (it.replica, it)).collect();
-        let known = self.observed.instances.keys().copied();
-        let all: BTreeSet<_> = known
-            .chain(containers.keys().copied())
-            .chain(listing.networked.iter().copied())
-            .collect();
-        for replica in all {
-            let note = self.notes.entry(replica).or_default();
-            if note.changing || note.changed > listing.as_of {
-                missed.changing |= note.changing;
-                missed.stale |= !note.changing;
-                continue;
-            }
-            let it = self.observed.instances.entry(replica).or_default();
-            it.networked = listing.networked.contains(&replica);
-            match containers.remove(&replica) {
-                Some(found) => see(it, found, listing.ends.get(&replica), now),
-                None => it.container = ContainerState::Absent,
-            }
-        }
-        self.complete = true;
-        missed
-    }
 }
 
 enum Target<'a> {
@@ -337,53 +282,4 @@ fn done(it: &mut Instance, step: &Step, now: Moment) {
 fn hold(it: &mut Instance, replica: ReplicaId, step: &Step, why: &str, until: Moment) {
     tracing::warn!(%replica, ?step, why, "a step is tried again in a moment");
     it.hold_until = Some(until);
-}
-
-/// Takes over what was seen of one container.
-fn see(it: &mut Instance, found: &Listed, end: Option<&Reason>, now: Moment) {
-    let before = it.container;
-    it.restarts = found.restarts;
-    (it.stop_grace, it.drain) = (found.stop_grace, found.drain);
-    it.address = found.address.map(IpAddr::V4);
-    match found.task {
-        Task::None => it.container = ContainerState::Created,
-        Task::Running => {
-            it.container = ContainerState::Running;
-            if before != ContainerState::Running {
-                it.health = Health::Unknown;
-                it.running_since.get_or_insert(now);
-            }
-        }
-        Task::Exited { code } => {
-            it.container = ContainerState::Exited;
-            let ended = (before != ContainerState::Exited)
-                .then(|| ended(it, code, end))
-                .flatten();
-            if let Some((reason, cause)) = ended {
-                let proved = it.running_since.is_some_and(|since| since.after(PROVED) <= now);
-                it.failures = if proved { 1 } else { it.failures.saturating_add(1) };
-                it.failure = Some(Failure { reason, at: now, cause });
-                it.running_since = None;
-            }
-        }
-    }
-}
-
-/// Why it ended, if that is to its discredit: it did so by itself, or it was unfit and so told to.
-fn ended(it: &Instance, code: u32, end: Option<&Reason>) -> Option<(Reason, Cause)> {
-    // Drained first of all; it may have ended before it is known here that it was told to.
-    let was_told = it.drained || it.terminated_at.is_some() || it.killed_at.is_some();
-    match &it.health {
-        Health::Failed(reason) if was_told => Some((reason.clone(), Cause::Unfit)),
-        _ if was_told => None,
-        _ => Some((end?.clone(), Cause::Ended { cleanly: code == 0 })),
-    }
-}
-
-/// The address that a container was found with.
-pub(super) fn addresses(listing: &Listing) -> impl Iterator<Item = (ReplicaId, Ipv4Addr)> + '_ {
-    listing
-        .containers
-        .iter()
-        .filter_map(|it| Some((it.replica, it.address?)))
 }

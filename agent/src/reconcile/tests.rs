@@ -332,3 +332,117 @@ async fn a_check_that_cannot_be_run_says_nothing() {
     assert_eq!(world.reports(), before);
     world.away(false);
 }
+
+/// What a list and a look at one container say of it.
+mod looks {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use planner::{ContainerState, Moment, Step};
+
+    use super::super::carry::Outcome;
+    use super::super::table::{Listing, Sight, Table};
+    use super::fakes::replica;
+    use crate::reason;
+    use crate::runtime::{Listed, Task};
+
+    const NOW: Moment = Moment(Duration::from_secs(1));
+
+    fn container(task: Task) -> Listed {
+        Listed {
+            replica: replica(1),
+            task,
+            address: None,
+            restarts: 0,
+            stop_grace: Duration::from_secs(10),
+            drain: None,
+        }
+    }
+
+    fn listing(as_of: u64, task: Task) -> Listing {
+        Listing {
+            as_of,
+            containers: vec![container(task)],
+            ends: BTreeMap::new(),
+            networked: [replica(1)].into(),
+        }
+    }
+
+    fn sight(as_of: u64, task: Option<Task>) -> Sight {
+        Sight {
+            as_of,
+            replica: replica(1),
+            container: task.map(container),
+            end: task.map(|_| reason::reason(reason::EXITED, "it ended".to_owned())),
+        }
+    }
+
+    fn state(table: &Table) -> Option<ContainerState> {
+        table.observed().instances.get(&replica(1)).map(|it| it.container)
+    }
+
+    /// A table that has seen one container run.
+    fn table() -> Table {
+        let mut table = Table::default();
+        let as_of = table.stamp();
+        table.merge(listing(as_of, Task::Running), NOW);
+        table
+    }
+
+    #[test]
+    fn one_that_has_ended_is_looked_at_by_itself_and_an_older_list_does_not_revive_it() {
+        let mut table = table();
+        let older = table.stamp();
+        table.suspect(replica(1));
+        let due = table.take_suspects();
+        let [(found, as_of)] = due[..] else { panic!("{due:?}") };
+        assert_eq!(found, replica(1));
+        table.saw(&sight(as_of, Some(Task::Exited { code: 3 })), NOW);
+        assert_eq!(state(&table), Some(ContainerState::Exited));
+        table.merge(listing(older, Task::Running), NOW);
+        assert_eq!(state(&table), Some(ContainerState::Exited));
+        assert_eq!(table.take_suspects(), [], "nobody need look again");
+    }
+
+    #[test]
+    fn an_older_look_does_not_count_against_a_newer_list() {
+        let mut table = table();
+        let older = table.stamp();
+        let newer = table.stamp();
+        table.merge(listing(newer, Task::Exited { code: 3 }), NOW);
+        table.saw(&sight(older, Some(Task::Running)), NOW);
+        assert_eq!(state(&table), Some(ContainerState::Exited));
+    }
+
+    #[test]
+    fn what_a_step_changes_meanwhile_is_looked_at_once_it_has_ended() {
+        let mut table = table();
+        let as_of = table.stamp();
+        let step = Step::Remove { replica: replica(1) };
+        table.begin(&step);
+        table.merge(listing(as_of, Task::Running), NOW);
+        table.suspect(replica(1));
+        assert_eq!(table.take_suspects(), [], "it is being changed");
+        table.end(&step, Outcome::Fine, NOW, NOW);
+        assert_eq!(state(&table), Some(ContainerState::Absent));
+        let due = table.take_suspects();
+        let [(_, as_of)] = due[..] else { panic!("{due:?}") };
+        table.saw(&sight(as_of, None), NOW);
+        assert_eq!(
+            (state(&table), table.take_suspects()),
+            (Some(ContainerState::Absent), Vec::new())
+        );
+    }
+
+    #[test]
+    fn an_event_of_a_container_that_nobody_knows_leaves_nothing_behind() {
+        let mut table = table();
+        let as_of = table.stamp();
+        let unknown = Sight {
+            replica: replica(2),
+            ..sight(as_of, None)
+        };
+        table.saw(&unknown, NOW);
+        assert!(!table.observed().instances.contains_key(&replica(2)));
+    }
+}

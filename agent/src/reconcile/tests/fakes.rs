@@ -96,6 +96,11 @@ impl Runtime for FakeHost {
         Ok(self.state.lock().unwrap().containers.values().cloned().collect())
     }
 
+    async fn find(&self, replica: ReplicaId) -> Result<Option<Listed>, RuntimeError> {
+        self.there()?;
+        Ok(self.state.lock().unwrap().containers.get(&replica).cloned())
+    }
+
     async fn look_up(&self, image: &str, _: Option<&Login>) -> Result<String, RuntimeError> {
         self.there()?;
         self.note(format!("look up {image}"));
