@@ -19,7 +19,7 @@ use self::writer::{Op, Writer};
 use crate::StorageError;
 
 /// What is not yet in a file is held in memory, twice while it is written out.
-const WRITE_BUFFER_BYTES: usize = 16 << 20;
+const WRITE_BUFFER_BYTES: usize = 8 << 20;
 const ENTRIES: &str = "entries";
 const RECORDS: &str = "records";
 const OWNER: &[u8] = b"owner";

@@ -19,7 +19,7 @@ const POINTER: &str = "current";
 const OWNER: &[u8] = b"m/owner";
 const META: &[u8] = b"m/meta";
 /// What is not yet in a file is held in memory, twice while it is written out.
-const WRITE_BUFFER_BYTES: usize = 16 << 20;
+const WRITE_BUFFER_BYTES: usize = 8 << 20;
 /// Resources that are handed over together when all are read.
 const LOT: usize = 1_024;
 /// Lots that wait to be put together.
