@@ -114,8 +114,9 @@ impl Images {
     pub(crate) async fn ensure(&self, image: &str, login: Option<&Login>) -> Result<Unpacked, PullError> {
         let reference = parse(image)?;
         let _kept = self.gate.read().await;
-        let _one_at_a_time = self.alone(&reference.whole()).await;
-        if let Some(unpacked) = self.find_parsed(image, &reference).await? {
+        let name = reference.whole();
+        let _one_at_a_time = self.alone(&name).await;
+        if let Some(unpacked) = self.find_whole(image, name).await? {
             return Ok(unpacked);
         }
         let pull = async {
@@ -156,37 +157,38 @@ impl Images {
     /// An image that a container can be put on, if it is on this host. Its documents are not read again for each of many
     /// containers.
     pub(crate) async fn find(&self, image: &str) -> Result<Option<Unpacked>, PullError> {
-        let reference = parse(image)?;
-        let name = reference.whole();
+        let name = parse(image)?.whole();
         let Some(target) = store::image_target(&self.api, &name).await? else {
             return Ok(None);
         };
         let known = self.documents().get(&target).cloned();
-        if let Some(Documents { config, chain_id }) = known
-            && unpack::is_unpacked(&self.api, &self.snapshotter, &chain_id).await?
-        {
-            return Ok(Some(Unpacked { name, config, chain_id }));
-        }
-        let found = self.find_parsed(image, &reference).await?;
-        if let Some(Unpacked { config, chain_id, .. }) = found.clone() {
-            let mut known = self.documents();
-            if known.len() >= DOCUMENTS_MAX {
-                known.clear();
+        let documents = match known {
+            Some(known) => known,
+            None => {
+                let Some(read) = self.read_documents(image, &target).await? else {
+                    return Ok(None);
+                };
+                self.remember(target, read.clone());
+                read
             }
-            known.insert(target, Documents { config, chain_id });
-        }
-        Ok(found)
+        };
+        self.unpacked(name, documents).await
     }
 
-    fn documents(&self) -> std::sync::MutexGuard<'_, HashMap<String, Documents>> {
-        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn find_parsed(&self, image: &str, reference: &Reference) -> Result<Option<Unpacked>, PullError> {
-        let name = reference.whole();
-        let Some(mut target) = store::image_target(&self.api, &name).await? else {
+    /// An image if all of it is on this host.
+    async fn find_whole(&self, image: &str, name: String) -> Result<Option<Unpacked>, PullError> {
+        let Some(target) = store::image_target(&self.api, &name).await? else {
             return Ok(None);
         };
+        match self.read_documents(image, &target).await? {
+            Some(documents) => self.unpacked(name, documents).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What the documents of an image say, if they are all on this host.
+    async fn read_documents(&self, image: &str, target: &str) -> Result<Option<Documents>, PullError> {
+        let mut target = target.to_owned();
         let document = store::read_json::<Document>(&self.api, &target).await?;
         if let Some(variants) = document.and_then(|it| it.manifests) {
             target = choose(image, &variants)?.digest.clone();
@@ -194,12 +196,29 @@ impl Images {
         let Some(manifest) = store::read_json::<Manifest>(&self.api, &target).await? else {
             return Ok(None);
         };
-        let Some(config) = store::read_json::<ImageConfig>(&self.api, &manifest.config.digest).await? else {
-            return Ok(None);
-        };
-        let chain_id = unpack::chain_ids(&config.rootfs.diff_ids).pop().unwrap_or_default();
+        let config = store::read_json::<ImageConfig>(&self.api, &manifest.config.digest).await?;
+        Ok(config.map(|config| {
+            let chain_id = unpack::chain_ids(&config.rootfs.diff_ids).pop().unwrap_or_default();
+            Documents { config, chain_id }
+        }))
+    }
+
+    async fn unpacked(&self, name: String, documents: Documents) -> Result<Option<Unpacked>, PullError> {
+        let Documents { config, chain_id } = documents;
         let here = unpack::is_unpacked(&self.api, &self.snapshotter, &chain_id).await?;
         Ok(here.then_some(Unpacked { name, config, chain_id }))
+    }
+
+    fn remember(&self, target: String, documents: Documents) {
+        let mut known = self.documents();
+        if known.len() >= DOCUMENTS_MAX {
+            known.clear();
+        }
+        known.insert(target, documents);
+    }
+
+    fn documents(&self) -> std::sync::MutexGuard<'_, HashMap<String, Documents>> {
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn public(&self) -> Result<&Registry, PullError> {
