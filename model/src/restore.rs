@@ -47,22 +47,22 @@ impl State {
         let revision = self.revision();
         let node = self.restored_node();
         let now = new.now.max(self.now());
-        let kept = self
-            .resources()
-            .map(ResourceRef::to_resource)
-            .filter_map(|it| match it {
-                Resource::Cluster(_)
-                | Resource::Node(_)
-                | Resource::Replica(_)
-                | Resource::JoinToken(_)
-                | Resource::JoinTokenUses(_)
-                | Resource::AuthorityRotation(_)
-                | Resource::Session(_) => None,
-                Resource::Deployment(it) => Some(Resource::Deployment(resumed(it, now))),
-                // Says what stood in the way on hosts that are gone.
-                Resource::Service(it) => Some(Resource::Service(Service { trouble: None, ..it })),
-                other => Some(other),
-            });
+        let kept = self.resources().filter_map(|it| match it {
+            ResourceRef::Cluster(_)
+            | ResourceRef::Node(_)
+            | ResourceRef::Replica(_)
+            | ResourceRef::JoinToken(_)
+            | ResourceRef::JoinTokenUses(_)
+            | ResourceRef::AuthorityRotation(_)
+            | ResourceRef::Session(_) => None,
+            ResourceRef::Deployment(it) => Some(Resource::Deployment(resumed(it.clone(), now))),
+            // Says what stood in the way on hosts that are gone.
+            ResourceRef::Service(it) => Some(Resource::Service(Service {
+                trouble: None,
+                ..it.clone()
+            })),
+            other => Some(other.to_resource()),
+        });
         let cluster = Cluster {
             id: new.cluster,
             created_at: now,
