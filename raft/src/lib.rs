@@ -15,6 +15,7 @@ mod blocking;
 mod cluster;
 mod config;
 mod credentials;
+mod effect;
 mod error;
 mod failover;
 mod forward;

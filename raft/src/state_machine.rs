@@ -7,22 +7,21 @@ use std::io;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use model::{Change, Envelope, Revision, State, Timestamp, entry_changes};
+use model::{Change, Revision, State};
+use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftStateMachine};
-use openraft::{EntryPayload, OptionalSend};
 use storage::{Meta, Snapshots, StorageError};
 
 pub(crate) use self::snapshot::{SnapshotBuilder, SnapshotData};
 use self::write_behind::WriteBehind;
 use crate::blocking;
 use crate::cluster::Hold;
+use crate::effect::{Payload, effect};
 use crate::ground::{LogDisk, StateDisk};
 use crate::log_store::io_error;
 use crate::publish::{Published, is_told};
 use crate::stored;
-use crate::types::{LogId, Peer, Proposal, Reply, SnapshotMeta, StoredMembership, TypeConfig};
-
-type Payload = EntryPayload<Proposal, u64, Peer>;
+use crate::types::{LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// Entries shown as one at most.
 const CHUNK: usize = 256;
@@ -87,33 +86,24 @@ impl StateMachine {
 
     /// Applies one entry to the state in memory. Answers what watchers are told of.
     fn step(&mut self, id: LogId, payload: Payload) -> io::Result<(Vec<Change>, Reply)> {
-        let revision = Revision(id.index);
-        let (at, changes, reply) = match payload {
-            EntryPayload::Normal(proposal) => {
-                // A command that this version does not know must stop the node: skipping it would let the states of
-                // the nodes drift apart.
-                let envelope: Envelope = storage::decode(&proposal.0).map_err(|error| {
-                    let text = format!(
-                        "entry {} cannot be decoded, perhaps a newer version wrote it: {error}",
-                        id.index
-                    );
-                    io::Error::new(io::ErrorKind::InvalidData, text)
-                })?;
-                let (changes, result) = entry_changes(&self.state, revision, &envelope);
-                (envelope.at, changes, Some(result))
-            }
-            EntryPayload::Membership(membership) => {
-                self.membership = StoredMembership::new(Some(id), membership);
-                (Timestamp::default(), Vec::new(), None)
-            }
-            EntryPayload::Blank => (Timestamp::default(), Vec::new(), None),
-        };
+        // A command that this version does not know must stop the node: skipping it would let the states of the nodes drift
+        // apart.
+        let effect = effect(&self.state, id, payload).map_err(|error| {
+            let text = format!(
+                "entry {} cannot be decoded, perhaps a newer version wrote it: {error}",
+                id.index
+            );
+            io::Error::new(io::ErrorKind::InvalidData, text)
+        })?;
         // Only now: an entry that stopped the node must not pass for one that was applied.
         self.applied = Some(id);
-        self.behind.note(&changes);
-        let told = changes.iter().filter(|it| is_told(it)).cloned().collect();
-        self.state.apply(revision, at, changes);
-        Ok((told, Reply(reply)))
+        if let Some(membership) = effect.membership {
+            self.membership = membership;
+        }
+        self.behind.note(&effect.changes);
+        let told = effect.changes.iter().filter(|it| is_told(it)).cloned().collect();
+        self.state.apply(Revision(id.index), effect.at, effect.changes);
+        Ok((told, Reply(effect.result)))
     }
 }
 

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use model::{Actor, Command, Envelope, NodeId, OperationId, Revision, State, Submission, Timestamp, entry_changes};
+use model::{Actor, Command, Envelope, NodeId, OperationId, Revision, State, Submission, Timestamp};
 use openraft::EntryPayload;
 use storage::{DataDir, DataDirError, Folder, LogStore, OpenError, StorageError, Stores};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{Point, Survivor, Voter};
+use crate::effect::effect;
 use crate::stored;
 use crate::types::{Entry, LogId, Membership, Peer, Proposal, StoredMembership, Vote};
 
@@ -229,20 +230,13 @@ struct Replay {
 
 impl Replay {
     fn step(&mut self, entry: Entry) -> Result<(), std::io::Error> {
-        let revision = Revision(entry.log_id.index);
-        self.last = Some(entry.log_id);
-        match entry.payload {
-            EntryPayload::Blank => self.state.apply(revision, Timestamp::default(), []),
-            EntryPayload::Normal(proposal) => {
-                let envelope: Envelope = storage::decode(&proposal.0).map_err(std::io::Error::other)?;
-                let (changes, _) = entry_changes(&self.state, revision, &envelope);
-                self.state.apply(revision, envelope.at, changes);
-            }
-            EntryPayload::Membership(membership) => {
-                self.membership = StoredMembership::new(Some(entry.log_id), membership);
-                self.state.apply(revision, Timestamp::default(), []);
-            }
+        let id = entry.log_id;
+        self.last = Some(id);
+        let effect = effect(&self.state, id, entry.payload).map_err(std::io::Error::other)?;
+        if let Some(membership) = effect.membership {
+            self.membership = membership;
         }
+        self.state.apply(Revision(id.index), effect.at, effect.changes);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! openraft's own suite on the real stores.
 
 use model::ClusterId;
+use openraft::EntryPayload;
 use openraft::RaftLogReader as _;
 use openraft::impls::leader_id_std::LeaderId;
 use openraft::testing::log::{StoreBuilder, Suite};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::*;
 use crate::gaps::Gaps;
 use crate::log_store::RaftLog;
-use crate::types::Entry;
+use crate::types::{Entry, Proposal};
 
 struct OnDisk;
 

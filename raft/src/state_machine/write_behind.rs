@@ -150,6 +150,7 @@ async fn write_all(store: Arc<dyn StateDisk>, mut jobs: mpsc::UnboundedReceiver<
             break;
         }
     }
+    // Whoever waits for the stores to be closed is told after this one is.
     drop(store);
     drop(hold);
 }
