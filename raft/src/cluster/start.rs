@@ -135,6 +135,8 @@ impl Cluster {
                         "the cluster does not accept this start"
                     );
                 }
+                // Others have said meanwhile why nobody takes it.
+                Err(_) if core.links.is_removed() => return,
                 Err(error) => tracing::warn!(%error, "cannot tell the cluster that this node has started"),
             }
             tokio::select! {
