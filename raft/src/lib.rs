@@ -17,6 +17,7 @@ mod config;
 mod credentials;
 mod effect;
 mod error;
+mod exchange;
 mod failover;
 mod forward;
 #[doc(hidden)]

@@ -1,7 +1,6 @@
 //! openraft's calls to other nodes.
 
 mod outstanding;
-mod pulse;
 mod replies;
 
 use std::future::Future;
@@ -21,9 +20,9 @@ use storage::Checksum;
 use tonic::transport::Channel;
 
 use self::outstanding::{Entries, Outstanding};
-use self::pulse::Pulse;
 use self::replies::replies;
 use crate::blocking;
+use crate::exchange::Exchange;
 use crate::proto;
 use crate::proto::raft_client::RaftClient;
 use crate::state_machine::SnapshotData;
@@ -81,7 +80,7 @@ pub(crate) struct Network {
     address: String,
     purpose: Purpose,
     /// Open as long as heartbeats are answered on it.
-    pulse: Option<Pulse>,
+    pulse: Option<Exchange<proto::AppendRequest, proto::AppendReply>>,
 }
 
 impl Network {
@@ -167,7 +166,7 @@ impl Network {
         let request = proto::AppendRequest::new(self.links.route(self.target), rpc);
         // Taken: who gives up waiting leaves an answer behind in it.
         let reply = match self.pulse.take() {
-            Some(mut pulse) => match pulse.beat(request.clone()).await {
+            Some(mut pulse) => match pulse.ask(request.clone()).await {
                 Ok(reply) => Some((pulse, reply.into_inner())),
                 Err(_) => None,
             },
@@ -176,9 +175,10 @@ impl Network {
         let (pulse, reply) = match reply {
             Some(answered) => answered,
             None => {
-                let opening = Pulse::open(self.client()?);
+                let mut client = self.client()?;
+                let opening = Exchange::open(|beats| client.append(beats));
                 let mut pulse = self.call(RPCTypes::AppendEntries, limit, opening).await?;
-                let beat = pulse.beat(request);
+                let beat = pulse.ask(request);
                 let reply = self.call(RPCTypes::AppendEntries, limit, beat).await?;
                 (pulse, reply)
             }

@@ -1,5 +1,7 @@
 //! Linearizable reads: many readers, one question to the leader.
 
+mod leader;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +11,9 @@ use openraft::LinearizerOption;
 use openraft::errors::{LinearizableReadError, RaftError};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use self::leader::ToLeader;
 use crate::cluster::Core;
-use crate::proto;
-use crate::proto::cluster_client::ClusterClient;
-use crate::proto::read_index_reply::Result as Wire;
 use crate::slept::Slept;
-use crate::transport::{self, Purpose};
 use crate::types::TypeConfig;
 use crate::unled::NO_LEADER;
 use crate::{READ_LEASE_MAX, Unavailable, propose};
@@ -133,35 +132,6 @@ impl Core {
                 ))
             }
             other => Unavailable(other.to_string()),
-        }
-    }
-
-    async fn ask_leader(&self, leader: u64) -> Round {
-        let unavailable = |status: &tonic::Status| {
-            Unavailable(format!(
-                "the leader, node {leader}, does not answer: {}",
-                transport::describe(status)
-            ))
-        };
-        let Some(address) = self.links.address_of(leader) else {
-            return Err(Unavailable(format!(
-                "the address of the leader, node {leader}, is not known"
-            )));
-        };
-        let link = self.links.to(leader, &address, Purpose::Service);
-        let mut client = ClusterClient::new(link.channel().map_err(|status| unavailable(&status))?);
-        let request = proto::ReadIndexRequest {
-            route: Some(self.links.route(leader)),
-        };
-        let reply = client
-            .read_index(request)
-            .await
-            .map_err(|status| unavailable(&status))?
-            .into_inner();
-        match reply.result {
-            Some(Wire::Index(proto::Matched { id })) => Ok(id.map_or(0, |it| it.index)),
-            Some(Wire::NotLeader(_)) => Err(Unavailable(format!("node {leader} no longer leads"))),
-            None => Err(Unavailable(proto::Malformed("result").to_string())),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::forward::Forwards;
 use crate::leases::LeaseBook;
 use crate::proposals::Proposals;
 use crate::publish::Published;
-use crate::read::Rounds;
+use crate::read::{Rounds, ToLeader};
 use crate::slept::Awake;
 use crate::tls::Tls;
 use crate::transport::{Links, Purpose};
@@ -47,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) fatal: watch::Receiver<Option<String>>,
     /// Readers of this node, while another leads.
     pub(crate) reads: Rounds,
+    pub(crate) to_leader: ToLeader,
     /// Readers of all nodes, while this one leads.
     pub(crate) leader_reads: Rounds,
     pub(crate) awake: Awake,

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use model::NodeId;
+use openraft::base::BoxStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::forwarded;
+use super::{Caller, forwarded};
 use crate::cluster::Core;
 use crate::proto;
 use crate::proto::cluster_server::Cluster;
@@ -69,21 +71,26 @@ impl Cluster for ClusterService {
         &self,
         request: Request<proto::ReadIndexRequest>,
     ) -> Result<Response<proto::ReadIndexReply>, Status> {
-        use proto::read_index_reply::Result as Wire;
         let caller = request.extensions().get().copied();
-        self.core.links.check(request.into_inner().route.as_ref(), caller)?;
-        let leader = self.core.leadership.borrow().leader.map(|it| it.0);
-        let result = match self.core.leader_reads.ask().await {
-            Ok(index) => {
-                let id = proto::LogId { term: 0, index };
-                Wire::Index(proto::Matched { id: Some(id) })
-            }
-            Err(reason) => {
-                tracing::debug!(%reason, "cannot give a read index");
-                Wire::NotLeader(proto::NotLeader { leader })
-            }
-        };
-        Ok(Response::new(proto::ReadIndexReply { result: Some(result) }))
+        read_index(&self.core, &request.into_inner(), caller)
+            .await
+            .map(Response::new)
+    }
+
+    type ReadIndexesStream = BoxStream<'static, Result<proto::ReadIndexReply, Status>>;
+
+    async fn read_indexes(
+        &self,
+        request: Request<Streaming<proto::ReadIndexRequest>>,
+    ) -> Result<Response<Self::ReadIndexesStream>, Status> {
+        let caller = request.extensions().get().copied();
+        let core = self.core.clone();
+        let answers = request.into_inner().then(move |question| {
+            let core = core.clone();
+            async move { read_index(&core, &question?, caller).await }
+        });
+        let stop = self.core.stop.clone().cancelled_owned();
+        Ok(Response::new(Box::pin(answers.take_until(stop))))
     }
 
     async fn heartbeat(
@@ -147,6 +154,27 @@ impl Cluster for ClusterService {
             authority: Bytes::copy_from_slice(&authority),
         }))
     }
+}
+
+async fn read_index(
+    core: &Core,
+    request: &proto::ReadIndexRequest,
+    caller: Option<Caller>,
+) -> Result<proto::ReadIndexReply, Status> {
+    use proto::read_index_reply::Result as Wire;
+    core.links.check(request.route.as_ref(), caller)?;
+    let leader = core.leadership.borrow().leader.map(|it| it.0);
+    let result = match core.leader_reads.ask().await {
+        Ok(index) => {
+            let id = proto::LogId { term: 0, index };
+            Wire::Index(proto::Matched { id: Some(id) })
+        }
+        Err(reason) => {
+            tracing::debug!(%reason, "cannot give a read index");
+            Wire::NotLeader(proto::NotLeader { leader })
+        }
+    };
+    Ok(proto::ReadIndexReply { result: Some(result) })
 }
 
 fn uuid(bytes: &[u8]) -> Result<Uuid, Status> {

@@ -19,7 +19,7 @@ use crate::leases::LeaseBook;
 use crate::log_store::RaftLog;
 use crate::network::NetworkFactory;
 use crate::proposals::Proposals;
-use crate::read::Rounds;
+use crate::read::{Rounds, ToLeader};
 use crate::slept::Awake;
 use crate::state_machine::StateMachine;
 use crate::transport::Links;
@@ -100,6 +100,7 @@ pub(super) async fn assemble(
         leadership,
         fatal,
         reads,
+        to_leader: ToLeader::default(),
         leader_reads,
         awake: Awake::default(),
         started: Instant::now(),
