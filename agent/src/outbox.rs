@@ -109,16 +109,10 @@ impl Unsaid {
             .iter()
             .map(|it| (it.report.replica, since(it.report.replica)))
             .collect();
-        let mut due = Vec::new();
-        let mut next: Option<Instant> = None;
-        for it in news {
-            let until = since.get(&it.report.replica).map_or(now, |at| *at + ON_ITS_WAY_FOR);
-            if it.may_wait && until > now {
-                next = Some(next.map_or(until, |next| next.min(until)));
-            } else {
-                due.push(it.report);
-            }
-        }
+        let until = |it: &News| since.get(&it.report.replica).map_or(now, |at| *at + ON_ITS_WAY_FOR);
+        let (later, due): (Vec<_>, Vec<_>) = news.into_iter().partition(|it| it.may_wait && until(it) > now);
+        let next = later.iter().map(until).min();
+        let due = due.into_iter().map(|it| it.report).collect();
         self.0 = since;
         (due, next)
     }

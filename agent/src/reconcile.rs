@@ -213,9 +213,10 @@ impl Reconciler {
             wake_at,
         } = converge(&wanted.view, self.table.observed(), wanted.may_start, now, &self.limits);
         let assignments = &wanted.view.assignments;
-        let known = |id| assignments.binary_search_by_key(&id, |it| it.replica.id).ok();
-        self.outbox
-            .set(reports, |id| known(id).map(|at| assignments[at].replica.phase));
+        self.outbox.set(reports, |id| {
+            let at = assignments.binary_search_by_key(&id, |it| it.replica.id).ok()?;
+            Some(assignments[at].replica.phase)
+        });
         for step in steps {
             tracing::debug!(?step, "begins");
             self.table.begin(&step);

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
 
-/// A stream on which every question but the last has been answered. One that was not waited for ends it.
+/// A stream on which every question has been answered.
 pub(crate) struct Exchange<Q, A> {
     questions: mpsc::Sender<Q>,
     answers: Streaming<A>,
@@ -24,11 +24,13 @@ impl<Q, A> Exchange<Q, A> {
         Ok(answers.map(|answers| Self { questions, answers }))
     }
 
-    /// Asks one question and waits for its answer.
-    pub(crate) async fn ask(&mut self, question: Q) -> Result<Response<A>, Status> {
+    /// Asks one question. The stream is given back with the answer only: one that was not waited for would pass for that
+    /// of the next question.
+    pub(crate) async fn ask(mut self, question: Q) -> Result<Response<(Self, A)>, Status> {
         let ended = || Status::unavailable("the stream of questions has ended");
         // If it cannot be sent, the other end says why.
         let _ = self.questions.send(question).await;
-        self.answers.message().await?.map(Response::new).ok_or_else(ended)
+        let answer = self.answers.message().await?.ok_or_else(ended)?;
+        Ok(Response::new((self, answer)))
     }
 }

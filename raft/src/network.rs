@@ -164,23 +164,17 @@ impl Network {
     /// One heartbeat. A stream that has broken since the last one must not cost it.
     async fn beat(&mut self, rpc: &AppendRequest, limit: Duration) -> Result<AppendResult, RpcError> {
         let request = proto::AppendRequest::new(self.links.route(self.target), rpc);
-        // Taken: who gives up waiting leaves an answer behind in it.
-        let reply = match self.pulse.take() {
-            Some(mut pulse) => match pulse.ask(request.clone()).await {
-                Ok(reply) => Some((pulse, reply.into_inner())),
-                Err(_) => None,
-            },
+        let kept = match self.pulse.take() {
+            Some(pulse) => pulse.ask(request.clone()).await.ok(),
             None => None,
         };
-        let (pulse, reply) = match reply {
-            Some(answered) => answered,
+        let (pulse, reply) = match kept {
+            Some(answered) => answered.into_inner(),
             None => {
                 let mut client = self.client()?;
                 let opening = Exchange::open(|beats| client.append(beats));
-                let mut pulse = self.call(RPCTypes::AppendEntries, limit, opening).await?;
-                let beat = pulse.ask(request);
-                let reply = self.call(RPCTypes::AppendEntries, limit, beat).await?;
-                (pulse, reply)
+                let pulse = self.call(RPCTypes::AppendEntries, limit, opening).await?;
+                self.call(RPCTypes::AppendEntries, limit, pulse.ask(request)).await?
             }
         };
         self.pulse = Some(pulse);

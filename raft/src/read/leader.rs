@@ -22,7 +22,7 @@ type Leader = (u64, String);
 pub(crate) struct ToLeader(Mutex<Option<(Leader, Questions)>>);
 
 impl ToLeader {
-    /// Taken, and kept again once there is an answer: who gives up waiting leaves an answer behind in it.
+    /// Taken out of here, until it comes back with an answer.
     fn take(&self, leader: &Leader) -> Option<Questions> {
         let open = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         open.filter(|(to, _)| to == leader).map(|(_, questions)| questions)
@@ -59,25 +59,26 @@ impl Core {
             route: Some(self.links.route(leader.0)),
         };
         // A stream that has broken since the last question must not cost this one.
-        if let Some(mut questions) = self.to_leader.take(&leader)
-            && let Ok(reply) = questions.ask(request.clone()).await
-        {
-            self.to_leader.keep(leader, questions);
-            return Ok(reply.into_inner());
-        }
-        let link = self.links.to(leader.0, &leader.1, Purpose::Service);
-        let mut client = ClusterClient::new(link.channel()?);
-        let opened = Exchange::open(|questions| client.read_indexes(questions)).await;
-        let mut questions = match opened {
-            Ok(opened) => opened.into_inner(),
-            // A leader of an older version knows no such stream.
-            Err(status) if status.code() == Code::Unimplemented => {
-                return client.read_index(request).await.map(tonic::Response::into_inner);
-            }
-            Err(status) => return Err(status),
+        let kept = match self.to_leader.take(&leader) {
+            Some(questions) => questions.ask(request.clone()).await.ok(),
+            None => None,
         };
-        let reply = questions.ask(request).await?;
+        let (questions, reply) = match kept {
+            Some(answered) => answered.into_inner(),
+            None => {
+                let link = self.links.to(leader.0, &leader.1, Purpose::Service);
+                let mut client = ClusterClient::new(link.channel()?);
+                match Exchange::open(|questions| client.read_indexes(questions)).await {
+                    Ok(opened) => opened.into_inner().ask(request).await?.into_inner(),
+                    // A leader of an older version knows no such stream.
+                    Err(status) if status.code() == Code::Unimplemented => {
+                        return client.read_index(request).await.map(tonic::Response::into_inner);
+                    }
+                    Err(status) => return Err(status),
+                }
+            }
+        };
         self.to_leader.keep(leader, questions);
-        Ok(reply.into_inner())
+        Ok(reply)
     }
 }
