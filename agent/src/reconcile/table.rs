@@ -82,7 +82,7 @@ impl Table {
                 self.observed.images.remove(&image);
                 self.failed_pulls.remove(&image);
             }
-            let is_over = |it: &LookUp| matches!(it.stage, LookUpStage::Failed { .. });
+            let is_over = |it: &LookUp| matches!(it.stage, LookUpStage::Failed(_));
             if self.observed.look_ups.get(&rollout).is_some_and(is_over) {
                 self.observed.look_ups.remove(&rollout);
             }
@@ -218,13 +218,19 @@ impl Table {
             Outcome::Failed(reason) | Outcome::Away(reason) | Outcome::Blocked(reason) => reason,
             Outcome::Held(why) => crate::reason::reason(crate::reason::REGISTRY_ERROR, why),
             Outcome::Fine | Outcome::Started { .. } | Outcome::ImageGone(_) => {
-                it.failures = 0;
-                it.stage = LookUpStage::Told(now);
+                *it = LookUp {
+                    failures: 0,
+                    failure: None,
+                    stage: LookUpStage::Told(now),
+                };
                 return;
             }
         };
-        it.failures = it.failures.saturating_add(1);
-        it.stage = LookUpStage::Failed { reason, at: now };
+        *it = LookUp {
+            failures: it.failures.saturating_add(1),
+            failure: Some(reason),
+            stage: LookUpStage::Failed(now),
+        };
     }
 
     /// A probe has a new verdict.

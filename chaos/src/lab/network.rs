@@ -63,12 +63,19 @@ impl Network {
         show("addr").contains(&subnet) || show("route").contains(&subnet)
     }
 
+    /// The same card for a host after each start: its neighbours remember the old address for a minute.
+    fn card(self, host: u8) -> String {
+        format!("02:67:6f:62:{:02x}:{host:02x}", self.number)
+    }
+
     /// Makes the bridge and this machine's own cable.
     pub fn create(self) -> Result<(), LabError> {
         let name = self.name();
         ip(&["netns", "add", &name])?;
         ip(&["-n", &name, "link", "set", "lo", "up"])?;
-        ip(&["-n", &name, "link", "add", "br0", "type", "bridge"])?;
+        // Without a card of its own it has that of one of its ports, and takes another when that host is unplugged.
+        let card = self.card(GATEWAY);
+        ip(&["-n", &name, "link", "add", "br0", "address", &card, "type", "bridge"])?;
         ip(&[
             "-n",
             &name,
@@ -92,8 +99,7 @@ impl Network {
     pub fn attach(self, host: u8, init: ProcessId) -> Result<(), LabError> {
         let (name, cable) = (self.name(), cable(host));
         let pid = init.number().to_string();
-        // The same card after each start: its neighbours remember the old address for a minute.
-        let card = format!("02:67:6f:62:{:02x}:{host:02x}", self.number);
+        let card = self.card(host);
         let words = format!("-n {name} link add {cable} type veth peer name eth0 address {card} netns {pid}");
         ip(&words.split(' ').collect::<Vec<_>>())?;
         ip(&["-n", &name, "link", "set", &cable, "master", "br0", "up"])?;

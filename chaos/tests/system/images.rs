@@ -279,6 +279,10 @@ async fn a_registry_that_hangs_is_told_within_the_deadline_and_waited_for() {
         why.contains(it.registry.address()) && why.contains("no complete answer within 8 s"),
         "{why}"
     );
+    // Each try takes long, and all of them together no longer than where the answer is no.
+    let failed = ended(&it, &service, "failed").await;
+    eprintln!("failed after {:?}", begin.elapsed());
+    assert!(failed["error_message"].as_str().unwrap().contains(&why), "{failed}");
     it.registry.go_on();
     it.wait_ready(1, &service, 1).await;
     let recovered = newest(&it, &service).await;

@@ -35,6 +35,30 @@ fn serve(lab: &Lab, host: u8) {
     });
 }
 
+/// Which card answers for the gateway.
+fn gateway_card(lab: &Lab) -> String {
+    let gateway = lab.network().gateway();
+    // Nobody listens there, which only whoever has the address can say.
+    let ask = format!("ip neigh flush all; busybox nc -w 5 {gateway} 9 </dev/null; ip neigh show {gateway}");
+    let answer = shell(lab, 1, &ask);
+    let (_, card) = answer.split_once("lladdr ").expect(&answer);
+    card.split(' ').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_others_reach_the_gateway_when_hosts_lose_power() {
+    if !common::can_make_hosts() {
+        return;
+    }
+    let mut lab = Lab::up(4, None).unwrap();
+    let before = gateway_card(&lab);
+    assert!(before.starts_with("02:67:6f:62:"), "one of its own: {before}");
+    for host in 2..=4 {
+        lab.crash(host).unwrap();
+    }
+    assert_eq!(gateway_card(&lab), before);
+}
+
 #[test]
 fn hosts_are_apart_and_reach_each_other() {
     if !common::can_make_hosts() {

@@ -14,6 +14,9 @@ const ECHO: Duration = Duration::from_secs(2);
 pub struct LookUp {
     /// How many tries failed in a row.
     pub failures: u32,
+    /// Why the last of those did. It holds while the next one is under way: a replica whose registry stays silent has
+    /// been failing since the first, however long each try takes.
+    pub failure: Option<Reason>,
     /// What became of the last one.
     pub stage: LookUpStage,
 }
@@ -27,12 +30,7 @@ pub enum LookUpStage {
     /// The cluster was told; the answer comes back with the view.
     Told(Moment),
     /// It failed.
-    Failed {
-        /// Why.
-        reason: Reason,
-        /// When.
-        at: Moment,
-    },
+    Failed(Moment),
 }
 
 impl Round<'_> {
@@ -44,7 +42,7 @@ impl Round<'_> {
             None => (None, 0),
             Some((LookUpStage::UnderWay, _)) => return,
             Some((LookUpStage::Told(at), failures)) => (Some(at.after(ECHO)), failures),
-            Some((LookUpStage::Failed { at, .. }, failures)) => (Some(at.after(pull_delay(failures))), failures),
+            Some((LookUpStage::Failed(at), failures)) => (Some(at.after(pull_delay(failures))), failures),
         };
         if self.due(at) {
             let step = Step::LookUp {
@@ -56,11 +54,8 @@ impl Round<'_> {
         }
     }
 
-    /// Why the rollout's image is not known, if the last try failed.
+    /// Why the rollout's image is not known, if the last try that has ended failed.
     pub(super) fn look_up_failure(&self, deployment: DeploymentId) -> Option<&Reason> {
-        match &self.observed.look_ups.get(&deployment)?.stage {
-            LookUpStage::Failed { reason, .. } => Some(reason),
-            LookUpStage::UnderWay | LookUpStage::Told(_) => None,
-        }
+        self.observed.look_ups.get(&deployment)?.failure.as_ref()
     }
 }

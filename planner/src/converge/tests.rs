@@ -161,7 +161,12 @@ fn check_look_up(known: Option<&str>, seen: Option<LookUp>, now: f64, expected: 
 
 #[test]
 fn an_image_is_looked_up_once_for_a_rollout_and_fetched_only_then() {
-    let stage = |failures, stage| Some(LookUp { failures, stage });
+    let stage = |stage| {
+        Some(LookUp {
+            stage,
+            ..LookUp::default()
+        })
+    };
     check_look_up(
         Some("sha256:b"),
         None,
@@ -174,11 +179,11 @@ fn an_image_is_looked_up_once_for_a_rollout_and_fetched_only_then() {
     let waits = expect![[r#"
         report 1: Pulling, 0 restarts
         report 2: Pulling, 0 restarts"#]];
-    check_look_up(None, stage(0, LookUpStage::UnderWay), 2.0, &waits);
+    check_look_up(None, stage(LookUpStage::UnderWay), 2.0, &waits);
     // Told, but the view does not have it yet.
     check_look_up(
         None,
-        stage(0, LookUpStage::Told(at(2.0))),
+        stage(LookUpStage::Told(at(2.0))),
         3.0,
         &expect![[r#"
             report 1: Pulling, 0 restarts
@@ -189,15 +194,14 @@ fn an_image_is_looked_up_once_for_a_rollout_and_fetched_only_then() {
 
 #[test]
 fn a_registry_that_does_not_answer_is_told_and_what_is_known_is_taken() {
-    let failed = || {
+    let with = |stage| {
         Some(LookUp {
             failures: 1,
-            stage: LookUpStage::Failed {
-                reason: reason("registry_unreachable"),
-                at: at(10.0),
-            },
+            failure: Some(reason("registry_unreachable")),
+            stage,
         })
     };
+    let failed = || with(LookUpStage::Failed(at(10.0)));
     check_look_up(
         Some("sha256:b"),
         failed(),
@@ -222,6 +226,15 @@ fn a_registry_that_does_not_answer_is_told_and_what_is_known_is_taken() {
         12.0,
         &expect![[r#"
             LookUp { deployment: D, image: "app:1", or_else: None }
+            report 1: Failed registry_unreachable, 0 restarts
+            report 2: Failed registry_unreachable, 0 restarts"#]],
+    );
+    // One that swallows what it is sent takes as long as the cluster has patience: each try is not a new start.
+    check_look_up(
+        None,
+        with(LookUpStage::UnderWay),
+        18.0,
+        &expect![[r#"
             report 1: Failed registry_unreachable, 0 restarts
             report 2: Failed registry_unreachable, 0 restarts"#]],
     );

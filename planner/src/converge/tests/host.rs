@@ -166,13 +166,11 @@ impl Host {
         let it = self.observed.look_ups.entry(deployment).or_default();
         let Some(digest) = found else {
             it.failures += 1;
-            it.stage = LookUpStage::Failed {
-                reason: super::reason("registry_unreachable"),
-                at: self.now,
-            };
+            it.failure = Some(super::reason("registry_unreachable"));
+            it.stage = LookUpStage::Failed(self.now);
             return;
         };
-        it.stage = LookUpStage::Told(self.now);
+        (it.failure, it.stage) = (None, LookUpStage::Told(self.now));
         for assignment in &mut self.view.assignments {
             if matches!(assignment.image, ImageWanted::LookUp { .. }) {
                 assignment.image = ImageWanted::Pinned(digest.to_owned());
