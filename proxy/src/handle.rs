@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::ejection::Ejections;
 use crate::flight::Flights;
@@ -80,6 +81,9 @@ pub(crate) struct Shared {
     pub(crate) flights: Flights,
     pub(crate) ejections: Ejections,
     pub(crate) peers: Arc<dyn Peers>,
+    /// The connections. No worker stops listening while another still talks to somebody: with its listener it would
+    /// close connections that the kernel was just about to hand to it.
+    pub(crate) open: TaskTracker,
 }
 
 /// A running proxy. When this is dropped, it stops at once.
@@ -102,6 +106,7 @@ impl ProxyHandle {
             flights: Flights::default(),
             ejections: Ejections::default(),
             peers: Arc::clone(&config.peers),
+            open: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
         let (alive, ended) = watch::channel(());

@@ -61,8 +61,8 @@ pub(crate) fn run(n: usize, doors: Vec<Door>, shared: Arc<Shared>, stop: Cancell
 async fn serve(n: usize, doors: Vec<Door>, shared: Arc<Shared>, stop: CancellationToken) {
     let pool = Pool::default();
     let connections = Connections {
+        open: shared.open.clone(),
         forwarder: Forwarder::new(shared, pool.clone(), n),
-        open: TaskTracker::new(),
         stop,
     };
     let doors = doors.into_iter().map(|door| connections.accept(door));
@@ -82,9 +82,10 @@ async fn sweep(pool: Pool) {
     }
 }
 
-/// The connections of one worker.
+/// Takes connections and answers them.
 struct Connections {
     forwarder: Forwarder,
+    /// Those of all workers.
     open: TaskTracker,
     stop: CancellationToken,
 }

@@ -70,7 +70,10 @@ mod tests {
             .unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         let words: [&[u8]; 2] = [b"--config", word.as_bytes()];
-        assert_eq!(started_with(&words), [pid]);
+        // For a moment after it was started it has no command line yet.
+        while started_with(&words) != [pid] {
+            tokio::task::yield_now().await;
+        }
         assert!(started_with(&[b"--other", word.as_bytes()]).is_empty());
         let sleeps = loop {
             let sleeps = children(pid);
