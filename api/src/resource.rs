@@ -1,5 +1,7 @@
 //! What a kind of resource has to say of itself to be listed, shown, made, changed and deleted.
 
+use std::sync::Arc;
+
 use std::cell::OnceCell;
 use std::sync::OnceLock;
 
@@ -149,7 +151,7 @@ pub trait Resource: 'static {
 /// A kind of resource that commands answer with.
 pub trait Writable: Resource {
     /// The resource in the outcome of a command.
-    fn from_outcome(outcome: Outcome) -> Option<Self::Model>;
+    fn from_outcome(outcome: Outcome) -> Option<Arc<Self::Model>>;
 
     /// A field whose value is shown in the answer just as it was sent, and never again.
     fn echo(_values: &Values) -> Option<(&'static str, Out)> {
@@ -207,12 +209,9 @@ pub fn missing(field: &str) -> ApiError {
 /// [`Writable::from_outcome`] for a resource of this name.
 macro_rules! from_outcome {
     ($name:ident) => {
-        fn from_outcome(outcome: model::Outcome) -> Option<Self::Model> {
+        fn from_outcome(outcome: model::Outcome) -> Option<std::sync::Arc<Self::Model>> {
             match outcome {
-                model::Outcome::Resource(resource) => match *resource {
-                    model::Resource::$name(it) => Some(it),
-                    _ => None,
-                },
+                model::Outcome::Resource(model::Resource::$name(it)) => Some(it),
                 _ => None,
             }
         }

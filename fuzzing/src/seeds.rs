@@ -1,8 +1,8 @@
 //! What fuzzing begins with.
 
 use model::{
-    AccountId, ConfigId, KeyVersion, Project, ProjectId, Resource, ResourceRef, Revision, Sealed, SecretId,
-    SecretItemId, SecretValue, SecretValueId, State, Timestamp,
+    AccountId, ConfigId, KeyVersion, Project, ProjectId, Resource, Revision, Sealed, SecretId, SecretItemId,
+    SecretValue, SecretValueId, State, Timestamp,
 };
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ pub(crate) fn keyring() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn codec() -> Vec<Vec<u8>> {
-    let resources: Vec<Resource> = state().resources().map(ResourceRef::to_resource).collect();
+    let resources: Vec<Resource> = state().resources().collect();
     storage::fuzz::codec_seeds(&resources)
 }
 
@@ -149,7 +149,7 @@ fn without_end(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
 /// A few things, sealed ones among them.
 fn state() -> State {
     let project = |id: u128| {
-        Resource::Project(Project {
+        Resource::from(Project {
             id: ProjectId(Uuid::from_u128(id)),
             account: AccountId(Uuid::from_u128(1)),
             name: format!("project {id}"),
@@ -160,7 +160,7 @@ fn state() -> State {
             revision: Revision(1),
         })
     };
-    let value = Resource::SecretValue(SecretValue {
+    let value = Resource::from(SecretValue {
         id: SecretValueId {
             item: SecretItemId(Uuid::from_u128(4)),
             version: 1,

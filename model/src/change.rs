@@ -1,5 +1,7 @@
 //! The only way the state changes: whole resources are put or deleted.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,42 +12,30 @@ use crate::{
     SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId,
 };
 
+macro_rules! convert {
+    ($($name:ident)*) => {
+        $(impl From<$name> for Resource {
+            fn from(it: $name) -> Self {
+                Self::$name(Arc::new(it))
+            }
+        }
+
+        impl From<$name> for Change {
+            fn from(it: $name) -> Self {
+                Self::Put(it.into())
+            }
+        })*
+    };
+}
+
 macro_rules! resources {
     ($($(#[$doc:meta])* $name:ident($id:ty)),* $(,)?) => {
-        /// Any resource, whole.
+        /// Any resource, whole. Copies share it: with the state, the answer to whoever made it, and the record of that answer.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Resource {
             /// The cluster itself, of which there is one.
-            Cluster(Cluster),
-            $($(#[$doc])* $name($name)),*
-        }
-
-        /// Any resource where it lies. Serialized, it is the same as the resource.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-        pub enum ResourceRef<'a> {
-            /// The cluster itself, of which there is one.
-            Cluster(&'a Cluster),
-            $($(#[$doc])* $name(&'a $name)),*
-        }
-
-        impl ResourceRef<'_> {
-            /// A copy of it.
-            #[must_use]
-            pub fn to_resource(self) -> Resource {
-                match self {
-                    Self::Cluster(it) => Resource::Cluster(it.clone()),
-                    $(Self::$name(it) => Resource::$name(it.clone())),*
-                }
-            }
-
-            /// Its key.
-            #[must_use]
-            pub fn key(self) -> Key {
-                match self {
-                    Self::Cluster(_) => Key::Cluster,
-                    $(Self::$name(it) => Key::$name(it.id)),*
-                }
-            }
+            Cluster(Arc<Cluster>),
+            $($(#[$doc])* $name(Arc<$name>)),*
         }
 
         /// The id of any resource.
@@ -67,11 +57,7 @@ macro_rules! resources {
             }
         }
 
-        $(impl From<$name> for Change {
-            fn from(it: $name) -> Self {
-                Self::Put(Resource::$name(it))
-            }
-        })*
+        convert!(Cluster $($name)*);
     };
 }
 
@@ -132,7 +118,6 @@ resources! {
 
 /// One step from a state to the next. Storage writes exactly these; applying one cannot fail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::large_enum_variant, reason = "nearly every change is a Put")]
 pub enum Change {
     /// This resource is now like this.
     Put(Resource),
@@ -151,8 +136,8 @@ impl Change {
     }
 }
 
-impl From<Cluster> for Change {
-    fn from(it: Cluster) -> Self {
-        Self::Put(Resource::Cluster(it))
+impl From<Resource> for Change {
+    fn from(it: Resource) -> Self {
+        Self::Put(it)
     }
 }

@@ -28,7 +28,7 @@ mod voting;
 use context::Context;
 pub use entry::entry_changes;
 
-use crate::{Change, Command, Envelope, Outcome, Rejection, Revision, State};
+use crate::{Change, Command, Envelope, Outcome, Rejection, Resource, Revision, State};
 
 /// What an accepted command does and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,18 @@ pub struct Decision {
 impl Decision {
     fn new(changes: Vec<Change>, outcome: Outcome) -> Self {
         Self { changes, outcome }
+    }
+
+    /// Puts what was asked for, which is the answer.
+    fn put(made: impl Into<Resource>) -> Self {
+        Self::put_after(Vec::new(), made)
+    }
+
+    /// The same after these changes.
+    fn put_after(mut changes: Vec<Change>, made: impl Into<Resource>) -> Self {
+        let made = made.into();
+        changes.push(made.clone().into());
+        Self::new(changes, Outcome::Resource(made))
     }
 
     fn done(changes: Vec<Change>) -> Self {

@@ -24,7 +24,7 @@ mod sealed;
 mod state;
 mod units;
 
-pub use change::{Change, Key, Resource, ResourceRef};
+pub use change::{Change, Key, Resource};
 pub use command::{COMMAND_LEVEL, Command, PlanAction, ReplicaReport, level_of_version, leveled_version};
 pub use decide::{Decision, decide, entry_changes};
 pub use draft::{

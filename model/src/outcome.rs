@@ -10,7 +10,7 @@ pub enum Outcome {
     /// Nothing to tell.
     Done,
     /// The resource made or changed, as it is now.
-    Resource(Box<Resource>),
+    Resource(Resource),
     /// The node that was registered.
     Node(NodeId),
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use std::sync::Arc;
+
 use crate::{
     Authority, Capacity, Cluster, ClusterId, Deployment, DeploymentStatus, Generation, KeyVersion, KeyringState, Node,
-    NodeId, NodeStatus, Resource, ResourceRef, Service, State, Timestamp,
+    NodeId, NodeStatus, Resource, Service, State, Timestamp,
 };
 
 /// What is new in a cluster that is made from the state of another one.
@@ -48,20 +50,20 @@ impl State {
         let node = self.restored_node();
         let now = new.now.max(self.now());
         let kept = self.resources().filter_map(|it| match it {
-            ResourceRef::Cluster(_)
-            | ResourceRef::Node(_)
-            | ResourceRef::Replica(_)
-            | ResourceRef::JoinToken(_)
-            | ResourceRef::JoinTokenUses(_)
-            | ResourceRef::AuthorityRotation(_)
-            | ResourceRef::Session(_) => None,
-            ResourceRef::Deployment(it) => Some(Resource::Deployment(resumed(it.clone(), now))),
+            Resource::Cluster(_)
+            | Resource::Node(_)
+            | Resource::Replica(_)
+            | Resource::JoinToken(_)
+            | Resource::JoinTokenUses(_)
+            | Resource::AuthorityRotation(_)
+            | Resource::Session(_) => None,
+            Resource::Deployment(it) => Some(resumed(Arc::unwrap_or_clone(it), now).into()),
             // Says what stood in the way on hosts that are gone.
-            ResourceRef::Service(it) => Some(Resource::Service(Service {
+            Resource::Service(it) => Some(Resource::from(Service {
                 trouble: None,
-                ..it.clone()
+                ..Arc::unwrap_or_clone(it)
             })),
-            other => Some(other.to_resource()),
+            other => Some(other),
         });
         let cluster = Cluster {
             id: new.cluster,
@@ -71,8 +73,8 @@ impl State {
             keyring: new.keyring.clone(),
         };
         let own = [
-            Resource::Cluster(cluster),
-            Resource::Node(waiting(node, &new.node_name, now, revision)),
+            Resource::from(cluster),
+            Resource::from(waiting(node, &new.node_name, now, revision)),
         ];
         Self::from_resources(revision, now, kept.chain(own))
     }

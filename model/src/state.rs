@@ -21,9 +21,8 @@ use crate::{
     Account, AccountId, ApiKey, ApiKeyId, AuthorityRotation, Change, Cluster, ClusterId, Config, ConfigId, ConfigItem,
     ConfigItemId, Deployment, DeploymentId, DeploymentSettings, Domain, DomainId, Event, EventId, ImagePin, JoinToken,
     JoinTokenId, JoinTokenUses, Key, Node, NodeId, NodeVoting, Operation, OperationId, Project, ProjectId, Quota,
-    QuotaId, Replica, ReplicaId, Resource, ResourceRef, Restart, Revision, Route, RouteId, Secret, SecretId,
-    SecretItem, SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId,
-    Timestamp,
+    QuotaId, Replica, ReplicaId, Resource, Restart, Revision, Route, RouteId, Secret, SecretId, SecretItem,
+    SecretItemId, SecretValue, SecretValueId, Service, ServiceId, ServiceSettings, Session, SessionId, Timestamp,
 };
 
 type Table<K, V> = OrdMap<K, Arc<V>>;
@@ -35,24 +34,24 @@ macro_rules! state {
         pub struct Tables {
             revision: Revision,
             now: Timestamp,
-            cluster: Option<Cluster>,
+            cluster: Option<Arc<Cluster>>,
             $($table: Table<$id, $name>,)*
             index: Indexes,
         }
 
         impl Tables {
             /// Every resource, for a snapshot. The order is the same on every node.
-            pub fn resources(&self) -> impl Iterator<Item = ResourceRef<'_>> {
-                self.cluster.as_ref().map(ResourceRef::Cluster).into_iter()
-                    $(.chain(self.$table.values().map(|it| ResourceRef::$name(it))))*
+            pub fn resources(&self) -> impl Iterator<Item = Resource> {
+                self.cluster.clone().map(Resource::Cluster).into_iter()
+                    $(.chain(self.$table.values().map(|it| Resource::$name(Arc::clone(it)))))*
             }
 
             /// The resource of this key, if there is one.
             #[must_use]
-            pub fn resource(&self, key: Key) -> Option<ResourceRef<'_>> {
+            pub fn resource(&self, key: Key) -> Option<Resource> {
                 match key {
-                    Key::Cluster => self.cluster.as_ref().map(ResourceRef::Cluster),
-                    $(Key::$name(id) => self.$table.get(&id).map(|it| ResourceRef::$name(it)),)*
+                    Key::Cluster => self.cluster.clone().map(Resource::Cluster),
+                    $(Key::$name(id) => self.$table.get(&id).cloned().map(Resource::$name),)*
                 }
             }
 
@@ -118,8 +117,7 @@ impl Deref for State {
 }
 
 /// Most changes leave everything alone that the indexes are made from; those cost one table only.
-fn put<K: Ord + Clone, V: Indexed>(table: &mut Table<K, V>, index: &mut Indexes, id: K, it: V) {
-    let it = Arc::new(it);
+fn put<K: Ord + Clone, V: Indexed>(table: &mut Table<K, V>, index: &mut Indexes, id: K, it: Arc<V>) {
     match table.insert(id, Arc::clone(&it)) {
         Some(old) if old.is_filed_like(&it) => {}
         Some(old) => {

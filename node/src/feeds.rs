@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::Wanted;
-use model::{Change, DeploymentId, Key, NodeId, NodeView, Resource, ServiceSettings, State, node_view, standby_for};
+use model::{Change, DeploymentId, Key, NodeId, NodeView, Resource, State, node_view, standby_for};
 use planner::{RouteTable, reroute, routes};
 use proxy::ProxyHandle;
 use raft::{Batch, Cluster, Event};
@@ -126,6 +126,7 @@ fn concerns(change: &Change, batch: &Batch, me: NodeId) -> bool {
         let mut services = state.replicas_on(me).map(|it| it.service);
         services.any(|it| state.settings_of(it).registry_secret == Some(secret))
     };
+    let runs = |service| batch.after.replicas_on(me).any(|here| here.service == service);
     match change {
         Change::Put(Resource::Replica(it)) => here(it.id),
         Change::Delete(Key::Replica(id)) => here(*id),
@@ -135,8 +136,8 @@ fn concerns(change: &Change, batch: &Batch, me: NodeId) -> bool {
             let item = batch.before.secret_item(*id);
             item.is_some_and(|it| opens(&batch.after, it.secret))
         }
-        Change::Put(Resource::ServiceSettings(ServiceSettings { id, .. }))
-        | Change::Delete(Key::ServiceSettings(id)) => batch.after.replicas_on(me).any(|here| here.service == *id),
+        Change::Put(Resource::ServiceSettings(it)) => runs(it.id),
+        Change::Delete(Key::ServiceSettings(id)) => runs(*id),
         Change::Put(Resource::ImagePin(it)) => batch.after.replicas_on(me).any(|here| here.deployment == it.id),
         // The last node that was too old for pins may have become newer, or be gone.
         Change::Put(Resource::Node(_)) | Change::Delete(Key::Node(_)) => {

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imbl::{OrdMap, OrdSet};
 use model::{
-    ByteCount, Change, Deployment, Key, Millicores, Node, NodeId, NodeStatus, Replica, ReplicaId, Resource, Resources,
-    State,
+    ByteCount, Change, Deployment, Key, Millicores, Node, NodeId, NodeStatus, Replica, ReplicaId, Resources, State,
 };
 
 /// What the replicas of one node take of it.
@@ -76,20 +75,16 @@ impl Loads {
     pub fn follow(&mut self, before: &State, after: &State, changes: &[Change]) {
         let (mut replicas, mut nodes) = (BTreeSet::new(), BTreeSet::new());
         for change in changes {
-            match change {
-                Change::Put(Resource::Replica(Replica { id, .. })) | Change::Delete(Key::Replica(id)) => {
-                    replicas.insert(*id);
-                }
-                Change::Put(Resource::Node(Node { id, .. })) | Change::Delete(Key::Node(id)) => {
-                    nodes.insert(*id);
-                }
+            match (change.key(), change) {
+                (Key::Replica(id), _) => drop(replicas.insert(id)),
+                (Key::Node(id), _) => drop(nodes.insert(id)),
                 // What its replicas take is forgotten with it.
-                Change::Delete(Key::Deployment(id)) => {
-                    let service = before.deployment(*id).map(|it| it.service);
+                (Key::Deployment(id), Change::Delete(_)) => {
+                    let service = before.deployment(id).map(|it| it.service);
                     let of_service = service.into_iter().flat_map(|it| before.replicas_of(it));
-                    replicas.extend(of_service.filter(|it| it.deployment == *id).map(|it| it.id));
+                    replicas.extend(of_service.filter(|it| it.deployment == id).map(|it| it.id));
                 }
-                Change::Put(_) | Change::Delete(_) => {}
+                (_, Change::Put(_) | Change::Delete(_)) => {}
             }
         }
         for id in replicas {

@@ -101,10 +101,7 @@ impl TestCluster {
             notes: String::new(),
         };
         match self.admin(Command::CreateService(draft)) {
-            Ok(Outcome::Resource(it)) => match *it {
-                Resource::Service(it) => it.id,
-                other => panic!("a service, not {other:?}"),
-            },
+            Ok(Outcome::Resource(Resource::Service(it))) => it.id,
             other => panic!("a service, not {other:?}"),
         }
     }
@@ -266,7 +263,7 @@ pub(crate) fn difference(before: &State, after: &State) -> Vec<Change> {
     let (old, new): (Vec<_>, Vec<_>) = (before.resources().collect(), after.resources().collect());
     let gone = old.iter().filter(|it| new.iter().all(|other| other.key() != it.key()));
     let put = new.iter().filter(|it| !old.contains(it));
-    put.map(|it| Change::Put(it.to_resource()))
+    put.map(|it| Change::Put(it.clone()))
         .chain(gone.map(|it| Change::Delete(it.key())))
         .collect()
 }

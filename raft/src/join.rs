@@ -272,7 +272,7 @@ fn now() -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use model::{Change, JoinToken, JoinTokenId, JoinTokenUses, Operation, Resource, Revision};
+    use model::{Change, JoinToken, JoinTokenId, JoinTokenUses, Operation, Revision};
 
     use super::*;
 
@@ -286,17 +286,17 @@ mod tests {
             created_at: Timestamp(0),
             expires_at: Timestamp(10_000_000),
         };
-        let mut changes = vec![Change::Put(Resource::JoinToken(token))];
-        changes.extend(left.map(|left| Change::Put(Resource::JoinTokenUses(JoinTokenUses { id, left }))));
+        let mut changes = vec![Change::from(token)];
+        changes.extend(left.map(|left| Change::from(JoinTokenUses { id, left })));
         changes.extend(done.map(|id| {
-            Change::Put(Resource::Operation(Operation {
+            Change::from(Operation {
                 id,
                 at: Timestamp(1),
                 expires_at: Timestamp(u64::MAX),
                 revision: Revision(1),
                 result: Ok(Outcome::Done),
                 fingerprint: None,
-            }))
+            })
         }));
         let mut state = State::default();
         state.apply(Revision(1), Timestamp(1), changes);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use model::{Key, Resource, ResourceRef, Revision, State, Timestamp};
+use model::{Key, Resource, Revision, State, Timestamp};
 use rocksdb::{DB, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +115,7 @@ impl StateStore {
         let mut batch = Batch::default();
         for key in keys {
             match state.resource(*key) {
-                Some(resource) => batch.put(resource),
+                Some(resource) => batch.put(&resource),
                 None => batch.delete(*key),
             }
             .map_err(|it| current.codec(it))?;
@@ -153,7 +153,7 @@ impl StateStore {
         step("an empty state was made");
         let mut batch = Batch::default();
         for resource in state.resources() {
-            batch.put(resource).map_err(|it| next.codec(it))?;
+            batch.put(&resource).map_err(|it| next.codec(it))?;
             if batch.writes.size_in_bytes() > 4 << 20 {
                 next.db
                     .write(std::mem::take(&mut batch.writes))
@@ -191,10 +191,10 @@ struct Batch {
 }
 
 impl Batch {
-    fn put(&mut self, resource: ResourceRef<'_>) -> Result<(), CodecError> {
+    fn put(&mut self, resource: &Resource) -> Result<(), CodecError> {
         self.name(resource.key())?;
         self.value.clear();
-        append(&resource, &mut self.value)?;
+        append(resource, &mut self.value)?;
         self.writes.put(&self.key, &self.value);
         Ok(())
     }

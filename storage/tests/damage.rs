@@ -65,7 +65,7 @@ fn fill(stores: &Stores, from: u64) {
         assert_eq!(receiver.recv(), Ok(true));
         let (project, meta) = (project(index), meta(index));
         let key = Key::Project(project.id);
-        let state = State::from_resources(meta.revision, meta.now, [Resource::Project(project)]);
+        let state = State::from_resources(meta.revision, meta.now, [Resource::from(project)]);
         stores.state.write(&[key], &state, &meta).expect("writable");
     }
 }
@@ -127,7 +127,7 @@ fn check_truth(stores: &Stores) -> Result<(u64, u64), String> {
     }
     let (state, found) = stores.state.load().map_err(|it| it.to_string())?;
     let known = found.map_or(0, |it| it.revision.0 + 1);
-    let expected = (0..known).map(|it| Resource::Project(project(it)));
+    let expected = (0..known).map(|it| Resource::from(project(it)));
     let whole = State::from_resources(state.revision(), state.now(), expected);
     assert!(whole.resources().eq(state.resources()), "an altered state");
     Ok((entries.len() as u64, known))

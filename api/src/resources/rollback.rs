@@ -1,5 +1,7 @@
 //! `/api/deployments/{id}/rollback/`
 
+use std::sync::Arc;
+
 use model::{Command, Deployment, Outcome};
 
 use super::{Deployments, NOTES};
@@ -20,6 +22,6 @@ pub fn command(own: &Deployment, mut values: Values) -> Command {
 
 /// The new deployment in the outcome of the command.
 #[must_use]
-pub fn made(outcome: Outcome) -> Option<Deployment> {
+pub fn made(outcome: Outcome) -> Option<Arc<Deployment>> {
     Deployments::from_outcome(outcome)
 }

@@ -100,12 +100,13 @@ fn changed<R: Update>(
     echo: Option<(&'static str, Out)>,
 ) -> Result<Answer, ApiError> {
     let realm = call.realm_of(state, &call.terms());
-    let changed = match R::from_outcome(outcome) {
+    let told = R::from_outcome(outcome);
+    let changed = match &told {
         Some(changed) => changed,
         // Not every command answers with what it changed.
-        None => find::<R>(&realm, &call.ids.id)?.clone(),
+        None => find::<R>(&realm, &call.ids.id)?,
     };
-    let mut answer = shown::<R>(StatusCode::OK, R::view(&realm, &changed), &changed);
+    let mut answer = shown::<R>(StatusCode::OK, R::view(&realm, changed), changed);
     if let Some((name, value)) = echo {
         answer.set(name, value);
     }

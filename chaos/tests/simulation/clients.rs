@@ -319,10 +319,7 @@ async fn submit(node: &Cluster, ground: &Ground, operation: OperationId, command
         Ok(submitted) => Outcome::Ok {
             value: None,
             id: match submitted.outcome {
-                model::Outcome::Resource(it) => match *it {
-                    Resource::Domain(domain) => Some(domain.id.to_string()),
-                    _ => None,
-                },
+                model::Outcome::Resource(Resource::Domain(domain)) => Some(domain.id.to_string()),
                 _ => None,
             },
         },

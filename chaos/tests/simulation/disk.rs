@@ -276,7 +276,7 @@ impl StateDisk for LossyDisk {
 
     fn write(&self, keys: &[Key], state: &State, meta: &Meta) -> Result<(), StorageError> {
         let mut disk = self.lock();
-        let put = |key| state.resource(key).map(|it| Change::Put(it.to_resource()));
+        let put = |key| state.resource(key).map(Change::Put);
         let changes = keys.iter().map(|key| put(*key).unwrap_or(Change::Delete(*key)));
         let batch = (changes.collect(), meta.clone());
         disk.state.step(&batch);
@@ -293,7 +293,7 @@ impl StateDisk for LossyDisk {
 
     fn replace(&self, state: &State, meta: &Meta) -> Result<(), StorageError> {
         let mut disk = self.lock();
-        let resources = state.resources().map(|it| (it.key(), it.to_resource())).collect();
+        let resources = state.resources().map(|it| (it.key(), it)).collect();
         disk.state = Table {
             resources,
             meta: Some(meta.clone()),

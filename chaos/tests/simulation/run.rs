@@ -204,7 +204,7 @@ impl World {
         let model::Outcome::Resource(made) = made else {
             return None;
         };
-        let Resource::Project(project) = *made else { return None };
+        let Resource::Project(project) = made else { return None };
         Some(project.id)
     }
 

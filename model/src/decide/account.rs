@@ -3,8 +3,7 @@
 use super::context::{not_found, refuse_if_used};
 use super::{Context, Decision, project};
 use crate::{
-    Account, AccountId, AccountPatch, Change, Key, Kind, Outcome, PasswordHash, Rejection, Resource, Session,
-    SessionId, Timestamp,
+    Account, AccountId, AccountPatch, Change, Key, Kind, PasswordHash, Rejection, Session, SessionId, Timestamp,
 };
 
 /// How many ended sessions one login sweeps out at most.
@@ -18,9 +17,8 @@ pub(super) fn create(
 ) -> Result<Decision, Rejection> {
     cx.require_admin()?;
     require_free_name(cx, name)?;
-    let (account, mut changes) = fresh(cx, name, password.cloned(), is_admin);
-    changes.push(account.clone().into());
-    Ok(answer(changes, account))
+    let (account, changes) = fresh(cx, name, password.cloned(), is_admin);
+    Ok(Decision::put_after(changes, account))
 }
 
 /// An account as it begins, and what is made with it. Takes the first four ids.
@@ -68,8 +66,7 @@ pub(super) fn update(cx: &Context<'_>, id: AccountId, patch: &AccountPatch) -> R
         account.password = Some(password.clone());
         changes.extend(end_sessions(cx, id));
     }
-    changes.push(account.clone().into());
-    Ok(answer(changes, account))
+    Ok(Decision::put_after(changes, account))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: AccountId) -> Result<Decision, Rejection> {
@@ -113,12 +110,8 @@ pub(super) fn create_session(
         .sessions_by_end()
         .take(SWEEP)
         .take_while(|it| it.expires_at <= cx.now);
-    let mut changes: Vec<_> = ended.map(|it| Change::Delete(Key::Session(it.id))).collect();
-    changes.push(session.clone().into());
-    Ok(Decision::new(
-        changes,
-        Outcome::Resource(Box::new(Resource::Session(session))),
-    ))
+    let changes = ended.map(|it| Change::Delete(Key::Session(it.id)));
+    Ok(Decision::put_after(changes.collect(), session))
 }
 
 pub(super) fn end_session(cx: &Context<'_>, id: SessionId) -> Result<Decision, Rejection> {
@@ -156,8 +149,4 @@ fn require_free_name(cx: &Context<'_>, name: &str) -> Result<(), Rejection> {
         Some(_) => Err(Rejection::UsernameTaken),
         None => Ok(()),
     }
-}
-
-fn answer(changes: Vec<Change>, account: Account) -> Decision {
-    Decision::new(changes, Outcome::Resource(Box::new(Resource::Account(account))))
 }

@@ -1,7 +1,7 @@
 //! API keys.
 
 use super::{Context, Decision};
-use crate::{AccountId, ApiKey, ApiKeyId, Change, Key, Kind, Outcome, Rejection, Resource, Scope, Timestamp};
+use crate::{AccountId, ApiKey, ApiKeyId, Change, Key, Kind, Rejection, Scope, Timestamp};
 
 /// Active keys that one account may have.
 const MOST_ACTIVE: u32 = 10;
@@ -43,10 +43,7 @@ pub(super) fn create(
         last_used_at: None,
         revision: cx.revision,
     };
-    Ok(Decision::new(
-        vec![key.clone().into()],
-        Outcome::Resource(Box::new(Resource::ApiKey(key))),
-    ))
+    Ok(Decision::put(key))
 }
 
 pub(super) fn revoke(cx: &Context<'_>, id: ApiKeyId) -> Result<Decision, Rejection> {

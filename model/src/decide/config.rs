@@ -5,7 +5,7 @@ use super::rollout::items_changed;
 use super::{Context, Decision};
 use crate::{
     AccountId, Change, Config, ConfigDraft, ConfigId, ConfigItem, ConfigItemId, ConfigItemPatch, ConfigPatch, Field,
-    Key, Kind, Outcome, ProjectId, Rejection, Resource,
+    Key, Kind, ProjectId, Rejection,
 };
 
 pub(super) fn create(cx: &Context<'_>, draft: &ConfigDraft) -> Result<Decision, Rejection> {
@@ -13,7 +13,7 @@ pub(super) fn create(cx: &Context<'_>, draft: &ConfigDraft) -> Result<Decision, 
     let project = draft.project.unwrap_or(account.default_project);
     check_project(cx, project)?;
     let config = fresh(cx, ConfigId(cx.new_id()), account.id, project, &draft.name);
-    Ok(put(Vec::new(), config))
+    Ok(Decision::put(config))
 }
 
 /// A config as it begins.
@@ -42,7 +42,7 @@ pub(super) fn update(cx: &Context<'_>, id: ConfigId, patch: &ConfigPatch) -> Res
     if let Some(name) = &patch.name {
         config.name.clone_from(name);
     }
-    Ok(put(Vec::new(), config))
+    Ok(Decision::put(config))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: ConfigId) -> Result<Decision, Rejection> {
@@ -102,7 +102,7 @@ pub(super) fn update_item(cx: &Context<'_>, id: ConfigItemId, patch: &ConfigItem
     }
     if (&item.key, &item.value) == (&before.key, &before.value) {
         // Nothing to roll out.
-        return Ok(answer(vec![item.clone().into()], item));
+        return Ok(Decision::put(item));
     }
     Ok(put_item(cx, cx.config(item.config)?, item))
 }
@@ -115,13 +115,11 @@ pub(super) fn delete_item(cx: &Context<'_>, id: ConfigItemId) -> Result<Decision
 }
 
 fn put_item(cx: &Context<'_>, config: &Config, item: ConfigItem) -> Decision {
-    let mut changes = vec![item.clone().into(), touched(cx, config).into()];
-    changes.extend(items_changed(cx, cx.state.users_of_config(config.id)));
-    answer(changes, item)
-}
-
-fn answer(changes: Vec<Change>, item: ConfigItem) -> Decision {
-    Decision::new(changes, Outcome::Resource(Box::new(Resource::ConfigItem(item))))
+    let mut decision = Decision::put(item);
+    decision.changes.push(touched(cx, config).into());
+    let changed = items_changed(cx, cx.state.users_of_config(config.id));
+    decision.changes.extend(changed);
+    decision
 }
 
 fn touched(cx: &Context<'_>, config: &Config) -> Config {
@@ -143,9 +141,4 @@ pub(super) fn check_project(cx: &Context<'_>, project: ProjectId) -> Result<(), 
     let mut references = References::default();
     references.check(Field::Project, project.0, cx.project(project).is_ok());
     references.finish()
-}
-
-fn put(mut changes: Vec<Change>, config: Config) -> Decision {
-    changes.push(config.clone().into());
-    Decision::new(changes, Outcome::Resource(Box::new(Resource::Config(config))))
 }

@@ -3,14 +3,14 @@
 use super::config::check_project;
 use super::context::refuse_if_used;
 use super::{Context, Decision};
-use crate::{Change, Domain, DomainDraft, DomainId, DomainPatch, Key, Kind, Outcome, Rejection, Resource};
+use crate::{Change, Domain, DomainDraft, DomainId, DomainPatch, Key, Kind, Rejection};
 
 pub(super) fn create(cx: &Context<'_>, draft: &DomainDraft) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let project = draft.project.unwrap_or(account.default_project);
     check_project(cx, project)?;
     require_free(cx, &draft.hostname)?;
-    Ok(put(Domain {
+    Ok(Decision::put(Domain {
         id: DomainId(cx.new_id()),
         account: account.id,
         project,
@@ -33,7 +33,7 @@ pub(super) fn update(cx: &Context<'_>, id: DomainId, patch: &DomainPatch) -> Res
     }
     domain.updated_at = cx.now;
     domain.revision = cx.revision;
-    Ok(put(domain))
+    Ok(Decision::put(domain))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: DomainId) -> Result<Decision, Rejection> {
@@ -48,11 +48,4 @@ fn require_free(cx: &Context<'_>, hostname: &str) -> Result<(), Rejection> {
         Some(_) => Err(Rejection::HostnameTaken),
         None => Ok(()),
     }
-}
-
-fn put(domain: Domain) -> Decision {
-    Decision::new(
-        vec![domain.clone().into()],
-        Outcome::Resource(Box::new(Resource::Domain(domain))),
-    )
 }

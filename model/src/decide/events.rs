@@ -101,7 +101,7 @@ fn noted(cx: &Context<'_>) -> Option<Told> {
     else {
         return None;
     };
-    let service = Resource::Service(cx.state.service(*service)?.clone());
+    let service = cx.state.resource(Key::Service(*service))?;
     let node = cx.state.replica(*replica).and_then(|it| cx.state.node(it.node));
     let node = node.map_or("", |it| &it.name);
     Some(Told {
@@ -226,18 +226,18 @@ fn node(state: &State, it: &Node) -> Option<Told> {
 }
 
 fn deleted(state: &State, key: Key) -> Option<Told> {
-    let resource = match key {
-        Key::Account(id) => Resource::Account(state.account(id)?.clone()),
-        Key::ApiKey(id) => Resource::ApiKey(state.api_key(id)?.clone()),
-        Key::Project(id) => Resource::Project(state.project(id)?.clone()),
-        Key::Node(id) => Resource::Node(state.node(id)?.clone()),
-        Key::Service(id) => Resource::Service(state.service(id)?.clone()),
-        Key::Domain(id) => Resource::Domain(state.domain(id)?.clone()),
-        Key::Route(id) => Resource::Route(state.route(id)?.clone()),
-        Key::Config(id) => Resource::Config(state.config(id)?.clone()),
-        Key::ConfigItem(id) => Resource::ConfigItem(state.config_item(id)?.clone()),
-        Key::Secret(id) => Resource::Secret(state.secret(id)?.clone()),
-        Key::SecretItem(id) => Resource::SecretItem(state.secret_item(id)?.clone()),
+    match key {
+        Key::Account(_)
+        | Key::ApiKey(_)
+        | Key::Project(_)
+        | Key::Node(_)
+        | Key::Service(_)
+        | Key::Domain(_)
+        | Key::Route(_)
+        | Key::Config(_)
+        | Key::ConfigItem(_)
+        | Key::Secret(_)
+        | Key::SecretItem(_) => {}
         // Their end goes without saying, or is told of by what they belong to.
         Key::Cluster
         | Key::JoinToken(_)
@@ -255,7 +255,8 @@ fn deleted(state: &State, key: Key) -> Option<Told> {
         | Key::ImagePin(_)
         | Key::Restart(_)
         | Key::JoinTokenUses(_) => return None,
-    };
+    }
+    let resource = state.resource(key)?;
     Some(Told {
         verb: Verb::Deleted,
         ..describe(state, &resource)?

@@ -1,7 +1,7 @@
 //! Join tokens: made, used, and gone.
 
 use super::{Context, Decision};
-use crate::{Change, JoinToken, JoinTokenId, JoinTokenUses, Key, Outcome, Rejection, Resource, Timestamp};
+use crate::{Change, JoinToken, JoinTokenId, JoinTokenUses, Key, Rejection, Timestamp};
 
 /// Makes one for so many hosts, or for any number. Those that have expired go.
 pub(super) fn create(
@@ -18,11 +18,10 @@ pub(super) fn create(
         created_at: cx.now,
         expires_at,
     };
-    let mut changes = forget(cx, |it| it.expires_at <= cx.now);
-    changes.push(token.clone().into());
-    changes.extend(uses.map(|left| Change::from(JoinTokenUses { id, left })));
-    let made = Resource::JoinToken(token);
-    Ok(Decision::new(changes, Outcome::Resource(Box::new(made))))
+    let mut decision = Decision::put_after(forget(cx, |it| it.expires_at <= cx.now), token);
+    let uses = uses.map(|left| Change::from(JoinTokenUses { id, left }));
+    decision.changes.extend(uses);
+    Ok(decision)
 }
 
 /// What a host leaves of the token that it shows. The first host of a cluster shows none.

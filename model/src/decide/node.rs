@@ -116,8 +116,7 @@ pub(super) fn update(cx: &Context<'_>, id: NodeId, patch: NodePatch) -> Result<D
         revision: cx.revision,
         ..before.clone()
     };
-    let outcome = Outcome::Resource(Box::new(crate::Resource::Node(node.clone())));
-    Ok(Decision::new(vec![node.into()], outcome))
+    Ok(Decision::put(node))
 }
 
 /// A verdict counts only about the lease that the leader looked at.

@@ -3,8 +3,8 @@
 use super::context::refuse_if_used;
 use super::{Context, Decision, config, secret};
 use crate::{
-    AccountId, Change, Config, ConfigId, Key, Kind, Outcome, Project, ProjectDraft, ProjectId, ProjectPatch, Rejection,
-    Resource, Secret, SecretId, ServiceKind,
+    AccountId, Change, Config, ConfigId, Key, Kind, Project, ProjectDraft, ProjectId, ProjectPatch, Rejection, Secret,
+    SecretId, ServiceKind,
 };
 
 /// What the project is called that every account begins with, and the config and secret that every project has.
@@ -13,9 +13,8 @@ pub(super) const DEFAULT: &str = "Default";
 pub(super) fn create(cx: &Context<'_>, draft: &ProjectDraft) -> Result<Decision, Rejection> {
     let account = cx.account()?.id;
     require_free_name(cx, account, &draft.name)?;
-    let (project, mut changes) = fresh(cx, account, &draft.name, 0);
-    changes.push(project.clone().into());
-    Ok(answer(changes, project))
+    let (project, changes) = fresh(cx, account, &draft.name, 0);
+    Ok(Decision::put_after(changes, project))
 }
 
 /// A project as it begins, and what is made with it. Takes three ids from the `first` on.
@@ -49,7 +48,7 @@ pub(super) fn update(cx: &Context<'_>, id: ProjectId, patch: &ProjectPatch) -> R
     }
     project.updated_at = cx.now;
     project.revision = cx.revision;
-    Ok(answer(vec![project.clone().into()], project))
+    Ok(Decision::put(project))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: ProjectId) -> Result<Decision, Rejection> {
@@ -100,8 +99,4 @@ fn require_free_name(cx: &Context<'_>, account: AccountId, name: &str) -> Result
         Some(_) => Err(Rejection::NameTaken(Kind::Project)),
         None => Ok(()),
     }
-}
-
-fn answer(changes: Vec<Change>, project: Project) -> Decision {
-    Decision::new(changes, Outcome::Resource(Box::new(Resource::Project(project))))
 }

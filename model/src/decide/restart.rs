@@ -2,7 +2,7 @@
 
 use super::rollout::{deployment, next_version};
 use super::{Context, Decision, image, settings};
-use crate::{Deployment, Outcome, Rejection, ReplicaId, Resource, Restart, Service, ServiceId};
+use crate::{Deployment, Rejection, ReplicaId, Restart, Service, ServiceId};
 
 /// The same revision once more: the very bytes of the image, settings, config values and secrets of the newest deployment,
 /// pinned as they were.
@@ -33,11 +33,9 @@ pub(super) fn restart(cx: &Context<'_>, id: ServiceId, notes: &str) -> Result<De
     changes.push(Restart { id: next.id }.into());
     changes.extend(settings::pinned(next.id, &settings));
     changes.extend(image::keep(cx, newest.id, &next));
-    changes.extend([next.clone().into(), service.into()]);
-    Ok(Decision::new(
-        changes,
-        Outcome::Resource(Box::new(Resource::Deployment(next))),
-    ))
+    let mut decision = Decision::put_after(changes, next);
+    decision.changes.push(service.into());
+    Ok(decision)
 }
 
 /// Only that it is on record; see the events.

@@ -2,15 +2,12 @@
 
 use super::context::References;
 use super::{Context, Decision};
-use crate::{
-    Change, DomainId, Field, Key, Outcome, Rejection, Resource, Route, RouteDraft, RouteId, RoutePatch, ServiceId,
-    ServiceKind,
-};
+use crate::{Change, DomainId, Field, Key, Rejection, Route, RouteDraft, RouteId, RoutePatch, ServiceId, ServiceKind};
 
 pub(super) fn create(cx: &Context<'_>, draft: &RouteDraft) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     check_references(cx, Some(draft.domain), Some(draft.service))?;
-    Ok(put(Route {
+    Ok(Decision::put(Route {
         id: RouteId(cx.new_id()),
         account: account.id,
         project: cx.service(draft.service)?.project,
@@ -38,7 +35,7 @@ pub(super) fn update(cx: &Context<'_>, id: RouteId, patch: &RoutePatch) -> Resul
     route.domain = patch.domain.unwrap_or(route.domain);
     route.updated_at = cx.now;
     route.revision = cx.revision;
-    Ok(put(route))
+    Ok(Decision::put(route))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: RouteId) -> Result<Decision, Rejection> {
@@ -57,11 +54,4 @@ fn check_references(cx: &Context<'_>, domain: Option<DomainId>, service: Option<
         references.check(Field::Service, id.0, routable);
     }
     references.finish()
-}
-
-fn put(route: Route) -> Decision {
-    Decision::new(
-        vec![route.clone().into()],
-        Outcome::Resource(Box::new(Resource::Route(route))),
-    )
 }

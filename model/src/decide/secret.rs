@@ -5,15 +5,21 @@ use super::context::{not_found, refuse_if_used};
 use super::rollout::items_changed;
 use super::{Context, Decision};
 use crate::{
-    AccountId, Change, ConfigDraft, ConfigPatch, DeploymentId, Key, Kind, Outcome, ProjectId, Rejection, Resource,
-    SealedItem, Secret, SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId,
+    AccountId, Change, ConfigDraft, ConfigPatch, DeploymentId, Key, Kind, ProjectId, Rejection, SealedItem, Secret,
+    SecretId, SecretItem, SecretItemId, SecretValue, SecretValueId,
 };
 
 pub(super) fn create(cx: &Context<'_>, draft: &ConfigDraft) -> Result<Decision, Rejection> {
     let account = cx.account()?;
     let project = draft.project.unwrap_or(account.default_project);
     check_project(cx, project)?;
-    Ok(put(fresh(cx, SecretId(cx.new_id()), account.id, project, &draft.name)))
+    Ok(Decision::put(fresh(
+        cx,
+        SecretId(cx.new_id()),
+        account.id,
+        project,
+        &draft.name,
+    )))
 }
 
 /// A secret as it begins.
@@ -42,7 +48,7 @@ pub(super) fn update(cx: &Context<'_>, id: SecretId, patch: &ConfigPatch) -> Res
     if let Some(name) = &patch.name {
         secret.name.clone_from(name);
     }
-    Ok(put(secret))
+    Ok(Decision::put(secret))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: SecretId) -> Result<Decision, Rejection> {
@@ -125,8 +131,7 @@ fn touch(cx: &Context<'_>, before: &SecretItem) -> Decision {
         revision: cx.revision,
         ..before.clone()
     };
-    let outcome = Outcome::Resource(Box::new(Resource::SecretItem(item.clone())));
-    Decision::new(vec![item.into()], outcome)
+    Decision::put(item)
 }
 
 pub(super) fn delete_item(cx: &Context<'_>, id: SecretItemId) -> Result<Decision, Rejection> {
@@ -145,8 +150,7 @@ pub(super) fn record_read(cx: &Context<'_>, id: SecretItemId) -> Result<Decision
         last_accessed_by: Some(reader.name.clone()),
         ..cx.secret_item(id)?.clone()
     };
-    let outcome = Outcome::Resource(Box::new(Resource::SecretItem(item.clone())));
-    Ok(Decision::new(vec![item.into()], outcome))
+    Ok(Decision::put(item))
 }
 
 /// The values that go with deployments that go: those that are nobody's any more.
@@ -176,9 +180,11 @@ fn put_item(cx: &Context<'_>, secret: &Secret, item: SecretItem, sealed: &Sealed
         key: sealed.key.clone(),
         sealed: sealed.sealed.clone(),
     };
-    let mut changes = vec![item.clone().into(), value.into(), touched(cx, secret).into()];
-    changes.extend(items_changed(cx, cx.state.users_of_secret(secret.id)));
-    Decision::new(changes, Outcome::Resource(Box::new(Resource::SecretItem(item))))
+    let mut decision = Decision::put(item);
+    decision.changes.extend([value.into(), touched(cx, secret).into()]);
+    let changed = items_changed(cx, cx.state.users_of_secret(secret.id));
+    decision.changes.extend(changed);
+    decision
 }
 
 fn touched(cx: &Context<'_>, secret: &Secret) -> Secret {
@@ -208,11 +214,4 @@ fn require_free_key(cx: &Context<'_>, secret: SecretId, key: &str) -> Result<(),
 /// The sealed value behind an id, if the actor's it is.
 pub(super) fn find_value<'a>(cx: &Context<'a>, id: SecretValueId) -> Result<&'a SecretValue, Rejection> {
     cx.state.secret_value(id).ok_or(not_found(Kind::SecretItem, id.item.0))
-}
-
-fn put(secret: Secret) -> Decision {
-    Decision::new(
-        vec![secret.clone().into()],
-        Outcome::Resource(Box::new(Resource::Secret(secret))),
-    )
 }

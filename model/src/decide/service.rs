@@ -4,9 +4,8 @@ use super::context::References;
 use super::rollout::{deployment, next_version};
 use super::{Context, Decision, image, secret, settings};
 use crate::{
-    AccountId, Change, ConfigId, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Outcome,
-    Rejection, Replica, Resource, SecretId, Service, ServiceDraft, ServiceId, ServiceKind, ServicePatch, ServiceSpec,
-    Setting, Settings,
+    AccountId, Change, ConfigId, Deployment, DeploymentId, DeploymentStatus, Field, Intent, Key, Kind, Rejection,
+    Replica, SecretId, Service, ServiceDraft, ServiceId, ServiceKind, ServicePatch, ServiceSpec, Setting, Settings,
 };
 
 pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft, said: &[Setting]) -> Result<Decision, Rejection> {
@@ -48,7 +47,7 @@ pub(super) fn create(cx: &Context<'_>, draft: &ServiceDraft, said: &[Setting]) -
     let mut changes = vec![first.into()];
     changes.extend(settings::wanted(cx, service.id, &wanted));
     changes.extend(settings::pinned(service.deployment, &wanted));
-    Ok(put(changes, service))
+    Ok(Decision::put_after(changes, service))
 }
 
 pub(super) fn update(
@@ -109,7 +108,7 @@ pub(super) fn update(
             .into(),
         );
     }
-    Ok(put(changes, service))
+    Ok(Decision::put_after(changes, service))
 }
 
 pub(super) fn delete(cx: &Context<'_>, id: ServiceId) -> Result<Decision, Rejection> {
@@ -175,11 +174,9 @@ pub(super) fn roll_back(cx: &Context<'_>, id: DeploymentId, notes: &str) -> Resu
         changes.push(rolled_back.into());
     }
     changes.extend(image::keep(cx, id, &next));
-    changes.extend([next.clone().into(), service.into()]);
-    Ok(Decision::new(
-        changes,
-        Outcome::Resource(Box::new(Resource::Deployment(next))),
-    ))
+    let mut decision = Decision::put_after(changes, next);
+    decision.changes.push(service.into());
+    Ok(decision)
 }
 
 /// `replica`, no longer wanted.
@@ -237,9 +234,4 @@ fn require_free_name(cx: &Context<'_>, account: AccountId, kind: ServiceKind, na
         Some(it) => Err(Rejection::NameTaken(self::kind(it))),
         None => Ok(()),
     }
-}
-
-fn put(mut changes: Vec<Change>, service: Service) -> Decision {
-    changes.push(service.clone().into());
-    Decision::new(changes, Outcome::Resource(Box::new(Resource::Service(service))))
 }

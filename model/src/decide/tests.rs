@@ -13,6 +13,8 @@ mod settings;
 mod voting;
 mod warrants;
 
+use std::sync::Arc;
+
 use std::net::SocketAddr;
 
 use uuid::Uuid;
@@ -79,10 +81,7 @@ impl Log {
 
     fn service(&mut self, name: &str) -> Service {
         match self.admin(Command::CreateService(draft(name))) {
-            Ok(Outcome::Resource(it)) => match *it {
-                Resource::Service(it) => it,
-                other => panic!("a service, not {other:?}"),
-            },
+            Ok(Outcome::Resource(Resource::Service(it))) => Arc::unwrap_or_clone(it),
             other => panic!("a service, not {other:?}"),
         }
     }

@@ -51,7 +51,7 @@ fn deployment(status: DeploymentStatus) -> Deployment {
 }
 
 fn before(status: DeploymentStatus) -> State {
-    let node = |n| Resource::Node(waiting(NodeId(n), &format!("node-{n}"), Timestamp(1), Revision(1)));
+    let node = |n| Resource::from(waiting(NodeId(n), &format!("node-{n}"), Timestamp(1), Revision(1)));
     let replica = Replica {
         id: ReplicaId(id(7)),
         service: ServiceId(id(6)),
@@ -90,13 +90,13 @@ fn before(status: DeploymentStatus) -> State {
         expires_at: Timestamp(u64::MAX),
     };
     let resources = [
-        Resource::Cluster(cluster),
+        Resource::from(cluster),
         node(2),
         node(3),
-        Resource::Deployment(deployment(status)),
-        Resource::Replica(replica),
-        Resource::JoinToken(token),
-        Resource::Session(session),
+        Resource::from(deployment(status)),
+        Resource::from(replica),
+        Resource::from(token),
+        Resource::from(session),
     ];
     State::from_resources(Revision(42), Timestamp(500), resources)
 }

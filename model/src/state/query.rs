@@ -134,7 +134,7 @@ impl State {
     /// The cluster itself; `None` until its first entry is applied.
     #[must_use]
     pub fn cluster(&self) -> Option<&Cluster> {
-        self.cluster.as_ref()
+        self.cluster.as_deref()
     }
 
     /// The entry that last changed a resource that clients can change; `None` if there is none.

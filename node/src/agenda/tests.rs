@@ -92,8 +92,8 @@ fn whoever_waits_for_room_looks_again_as_soon_as_a_node_changes() {
     ] {
         let now = Instant::now();
         let mut agenda = waiting(now);
-        let before: Vec<_> = before.into_iter().map(Resource::Node).collect();
-        agenda.note(&batch(before, vec![Change::Put(Resource::Node(after.clone()))]));
+        let before: Vec<_> = before.into_iter().map(Resource::from).collect();
+        agenda.note(&batch(before, vec![after.clone().into()]));
         assert_eq!(agenda.due(&State::default(), now), [WAITING], "{after:?}");
         assert_eq!(agenda.take_new_room(), gains, "{after:?}");
     }
@@ -120,7 +120,7 @@ fn a_replica_that_is_gone_makes_room_and_concerns_its_own_service() {
         revision: Revision(1),
     };
     let gone = Change::Delete(Key::Replica(replica.id));
-    agenda.note(&batch(vec![Resource::Replica(replica)], vec![gone]));
+    agenda.note(&batch(vec![Resource::from(replica)], vec![gone]));
     assert_eq!(agenda.due(&State::default(), now), [WAITING, OTHER]);
 }
 

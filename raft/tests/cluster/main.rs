@@ -60,7 +60,7 @@ fn a_cluster_grows_takes_writes_anywhere_and_survives_its_leader() {
         let Outcome::Resource(made) = &created.outcome else {
             panic!("a project was made: {created:?}")
         };
-        assert!(matches!(&**made, Resource::Project(it) if it.name == "first"));
+        assert!(matches!(made, Resource::Project(it) if it.name == "first"));
         assert!(two.local().project_by_name(account, "first").is_some());
         assert!(
             three

@@ -50,9 +50,9 @@ fn state(projects: u128) -> State {
         },
         keyring: KeyringState::default(),
     };
-    let resources = (0..projects).map(|id| Resource::Project(project(id)));
-    let values = [(1, 2), (2, 3), (3, 2)].map(|(id, key)| Resource::SecretValue(value(id, key)));
-    let all = resources.chain(values).chain([Resource::Cluster(cluster)]);
+    let resources = (0..projects).map(|id| Resource::from(project(id)));
+    let values = [(1, 2), (2, 3), (3, 2)].map(|(id, key)| Resource::from(value(id, key)));
+    let all = resources.chain(values).chain([Resource::from(cluster)]);
     State::from_resources(Revision(42), Timestamp(420), all)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use model::{ClusterId, Resource, ResourceRef, State};
+use model::{ClusterId, Resource, State};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,7 +41,7 @@ pub(crate) fn write(
     };
     out.bytes(MAGIC)?;
     out.frame(&header)?;
-    let mut frame: Vec<ResourceRef<'_>> = Vec::with_capacity(RESOURCES_A_FRAME);
+    let mut frame: Vec<Resource> = Vec::with_capacity(RESOURCES_A_FRAME);
     for resource in state.resources() {
         frame.push(resource);
         if frame.len() == RESOURCES_A_FRAME {

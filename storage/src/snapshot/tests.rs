@@ -1,4 +1,4 @@
-use model::{AccountId, ConfigId, Project, ProjectId, Resource, ResourceRef, Revision, SecretId, Timestamp};
+use model::{AccountId, ConfigId, Project, ProjectId, Resource, Revision, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::*;
@@ -16,7 +16,7 @@ fn state(projects: u128) -> State {
         updated_at: Timestamp(1),
         revision: Revision(1),
     };
-    let resources: Vec<Resource> = (0..projects).map(|id| Resource::Project(project(id))).collect();
+    let resources: Vec<Resource> = (0..projects).map(|id| Resource::from(project(id))).collect();
     State::from_resources(Revision(42), Timestamp(420), resources)
 }
 
@@ -29,7 +29,7 @@ fn meta() -> Meta {
 }
 
 fn resources(state: &State) -> Vec<Resource> {
-    state.resources().map(ResourceRef::to_resource).collect()
+    state.resources().collect()
 }
 
 #[test]

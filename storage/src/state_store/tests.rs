@@ -37,13 +37,13 @@ fn write(store: &StateStore, ids: &[u128], projects: &[Project], revision: u64) 
         .map(|id| Key::Project(ProjectId(Uuid::from_u128(*id))))
         .collect();
     let meta = meta(revision);
-    let state = State::from_resources(meta.revision, meta.now, projects.iter().cloned().map(Resource::Project));
+    let state = State::from_resources(meta.revision, meta.now, projects.iter().cloned().map(Resource::from));
     store.write(&keys, &state, &meta).expect("writable");
 }
 
 fn names(state: &State) -> Vec<String> {
     let projects = state.resources().filter_map(|it| match it {
-        ResourceRef::Project(project) => Some(project.name.clone()),
+        Resource::Project(project) => Some(project.name.clone()),
         _ => None,
     });
     projects.collect()
@@ -69,7 +69,7 @@ fn a_replaced_state_is_wholly_the_new_one() {
     let temp = tempfile::tempdir().expect("a folder for the test");
     let store = open(temp.path());
     write(&store, &[1], &[project(1, "old")], 5);
-    let new = State::from_resources(Revision(9), Timestamp(90), vec![Resource::Project(project(2, "new"))]);
+    let new = State::from_resources(Revision(9), Timestamp(90), vec![Resource::from(project(2, "new"))]);
     store.replace(&new, &meta(9)).expect("writable");
     assert_eq!(names(&store.load().expect("readable").0), ["new"]);
     write(&store, &[3], &[project(3, "newer")], 10);

@@ -22,9 +22,9 @@ const FIRST: Revision = Revision(1);
 
 /// Nodes and services with a route each, and no replica yet.
 pub(super) fn empty(size: Size) -> State {
-    let nodes = (1..=size.nodes).map(|n| Resource::Node(node(n)));
+    let nodes = (1..=size.nodes).map(|n| Resource::from(node(n)));
     let services = (1..=u128::from(size.services)).flat_map(service);
-    let all = [Resource::Account(account()), Resource::Project(project())].into_iter();
+    let all = [Resource::from(account()), Resource::from(project())].into_iter();
     State::from_resources(FIRST, NOW, all.chain(nodes).chain(services))
 }
 
@@ -118,7 +118,7 @@ fn service(n: u128) -> [Resource; 4] {
         },
     };
     [
-        Resource::Deployment(Deployment {
+        Resource::from(Deployment {
             id: deployment,
             service,
             account: ACCOUNT,
@@ -135,7 +135,7 @@ fn service(n: u128) -> [Resource; 4] {
             deadline: NOW.after(std::time::Duration::from_secs(3600)),
             revision: FIRST,
         }),
-        Resource::Service(Service {
+        Resource::from(Service {
             id: service,
             account: ACCOUNT,
             project: PROJECT,
@@ -150,7 +150,7 @@ fn service(n: u128) -> [Resource; 4] {
             revision: FIRST,
             touched: FIRST,
         }),
-        Resource::Domain(Domain {
+        Resource::from(Domain {
             id: domain,
             account: ACCOUNT,
             project: PROJECT,
@@ -159,7 +159,7 @@ fn service(n: u128) -> [Resource; 4] {
             updated_at: NOW,
             revision: FIRST,
         }),
-        Resource::Route(Route {
+        Resource::from(Route {
             id: RouteId(id(4)),
             account: ACCOUNT,
             project: PROJECT,

@@ -9,10 +9,7 @@ use crate::{
 fn item(log: &mut Log, config: ConfigId, key: &str, value: &str) -> Result<ConfigItemId, Rejection> {
     let (key, value) = (key.to_owned(), value.to_owned());
     match log.admin(Command::CreateConfigItem { config, key, value })? {
-        Outcome::Resource(it) => match *it {
-            Resource::ConfigItem(it) => Ok(it.id),
-            other => panic!("an item, not {other:?}"),
-        },
+        Outcome::Resource(Resource::ConfigItem(it)) => Ok(it.id),
         other => panic!("an item, not {other:?}"),
     }
 }

@@ -1,15 +1,14 @@
 //! What is done to replicas that run, without changing what they are.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{DeploymentStatus, EventId, Verb};
 
 fn restarted(log: &mut Log, service: ServiceId) -> crate::Deployment {
     let notes = "cache".to_owned();
     match log.admin(Command::RestartService { service, notes }) {
-        Ok(Outcome::Resource(it)) => match *it {
-            Resource::Deployment(it) => it,
-            other => panic!("a deployment, not {other:?}"),
-        },
+        Ok(Outcome::Resource(Resource::Deployment(it))) => Arc::unwrap_or_clone(it),
         other => panic!("a deployment, not {other:?}"),
     }
 }

@@ -196,13 +196,10 @@ fn a_rollback_brings_the_whole_revision_as_the_next_version() {
         notes: "oops".to_owned(),
     };
     match log.admin(back) {
-        Ok(Outcome::Resource(it)) => match *it {
-            Resource::Deployment(it) => {
-                assert_eq!((it.version, it.rollback_from), (3, Some(service.deployment)));
-                assert_eq!((&it.spec, it.notes.as_str()), (&service.spec, "oops"));
-            }
-            other => panic!("a deployment, not {other:?}"),
-        },
+        Ok(Outcome::Resource(Resource::Deployment(it))) => {
+            assert_eq!((it.version, it.rollback_from), (3, Some(service.deployment)));
+            assert_eq!((&it.spec, it.notes.as_str()), (&service.spec, "oops"));
+        }
         other => panic!("a deployment, not {other:?}"),
     }
     let now = log.state.service(service.id).expect("there");

@@ -32,7 +32,7 @@ impl StateDisk for FakeDisk {
             });
         }
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let put = |key| state.resource(key).map(|it| Change::Put(it.to_resource()));
+        let put = |key| state.resource(key).map(Change::Put);
         let changes = keys.iter().map(|key| put(*key).unwrap_or(Change::Delete(*key)));
         written.push((changes.collect(), meta.revision));
         Ok(())

@@ -26,7 +26,7 @@ fn copy(from: &Path, to: &Path) {
 /// Large enough for the state to be written in several parts.
 fn large(revision: u64) -> State {
     let text = "x".repeat(1 << 20);
-    let projects = (1..=10).map(|id| Resource::Project(project(id, &format!("new {id} {text}"))));
+    let projects = (1..=10).map(|id| Resource::from(project(id, &format!("new {id} {text}"))));
     State::from_resources(Revision(revision), Timestamp(revision * 10), projects)
 }
 
