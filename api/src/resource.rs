@@ -1,9 +1,7 @@
 //! What a kind of resource has to say of itself to be listed, shown, made, changed and deleted.
 
-use std::sync::Arc;
-
 use std::cell::OnceCell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use model::{
     Account, AccountId, Command, Key, Kind, Members, OperationId, Outcome, ProjectId, Revision, State, Timestamp,

@@ -84,7 +84,7 @@ impl Loads {
                     let of_service = service.into_iter().flat_map(|it| before.replicas_of(it));
                     replicas.extend(of_service.filter(|it| it.deployment == id).map(|it| it.id));
                 }
-                (_, Change::Put(_) | Change::Delete(_)) => {}
+                _ => {}
             }
         }
         for id in replicas {

@@ -219,9 +219,8 @@ impl Table {
             Outcome::Held(why) => crate::reason::reason(crate::reason::REGISTRY_ERROR, why),
             Outcome::Fine | Outcome::Started { .. } | Outcome::ImageGone(_) => {
                 *it = LookUp {
-                    failures: 0,
-                    failure: None,
                     stage: LookUpStage::Told(now),
+                    ..LookUp::default()
                 };
                 return;
             }

@@ -117,8 +117,9 @@ pub(super) fn delete_item(cx: &Context<'_>, id: ConfigItemId) -> Result<Decision
 fn put_item(cx: &Context<'_>, config: &Config, item: ConfigItem) -> Decision {
     let mut decision = Decision::put(item);
     decision.changes.push(touched(cx, config).into());
-    let changed = items_changed(cx, cx.state.users_of_config(config.id));
-    decision.changes.extend(changed);
+    decision
+        .changes
+        .extend(items_changed(cx, cx.state.users_of_config(config.id)));
     decision
 }
 

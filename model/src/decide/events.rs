@@ -226,35 +226,9 @@ fn node(state: &State, it: &Node) -> Option<Told> {
 }
 
 fn deleted(state: &State, key: Key) -> Option<Told> {
-    match key {
-        Key::Account(_)
-        | Key::ApiKey(_)
-        | Key::Project(_)
-        | Key::Node(_)
-        | Key::Service(_)
-        | Key::Domain(_)
-        | Key::Route(_)
-        | Key::Config(_)
-        | Key::ConfigItem(_)
-        | Key::Secret(_)
-        | Key::SecretItem(_) => {}
-        // Their end goes without saying, or is told of by what they belong to.
-        Key::Cluster
-        | Key::JoinToken(_)
-        | Key::Deployment(_)
-        | Key::Replica(_)
-        | Key::Operation(_)
-        | Key::SecretValue(_)
-        | Key::Session(_)
-        | Key::Quota(_)
-        | Key::Event(_)
-        | Key::NodeVoting(_)
-        | Key::AuthorityRotation(_)
-        | Key::ServiceSettings(_)
-        | Key::DeploymentSettings(_)
-        | Key::ImagePin(_)
-        | Key::Restart(_)
-        | Key::JoinTokenUses(_) => return None,
+    // Their end goes without saying.
+    if matches!(key, Key::JoinToken(_) | Key::Session(_)) {
+        return None;
     }
     let resource = state.resource(key)?;
     Some(Told {

@@ -182,8 +182,9 @@ fn put_item(cx: &Context<'_>, secret: &Secret, item: SecretItem, sealed: &Sealed
     };
     let mut decision = Decision::put(item);
     decision.changes.extend([value.into(), touched(cx, secret).into()]);
-    let changed = items_changed(cx, cx.state.users_of_secret(secret.id));
-    decision.changes.extend(changed);
+    decision
+        .changes
+        .extend(items_changed(cx, cx.state.users_of_secret(secret.id)));
     decision
 }
 
